@@ -1,0 +1,74 @@
+/**
+ * A fixed set of small integers: which chunks are there. Bit 7 of byte 0 is index 0, as in BEP 3.
+ *
+ * Invariant: `count` is the number of set bits, and the spare bits of the last byte are 0.
+ */
+import { invariant } from './errors.js';
+
+export class Bitfield {
+  readonly length: number;
+  readonly bytes: Uint8Array;
+  #count = 0;
+
+  /** An empty set over the indexes 0 to `length` − 1. */
+  constructor(length: number) {
+    this.length = length;
+    this.bytes = new Uint8Array(Math.ceil(length / 8));
+  }
+
+  /** How many indexes are in the set. */
+  get count(): number {
+    return this.#count;
+  }
+
+  get isFull(): boolean {
+    return this.#count === this.length;
+  }
+
+  has(index: number): boolean {
+    return ((this.bytes[index >> 3] ?? 0) & (0x80 >> (index & 7))) !== 0;
+  }
+
+  /** Adds `index`; returns whether it was new. */
+  add(index: number): boolean {
+    invariant(index >= 0 && index < this.length, `bit ${index} of ${this.length}`);
+    if (this.has(index)) return false;
+    this.bytes[index >> 3] = (this.bytes[index >> 3] ?? 0) | (0x80 >> (index & 7));
+    this.#count += 1;
+    return true;
+  }
+
+  /** Takes `index` out; returns whether it was in. */
+  delete(index: number): boolean {
+    if (!this.has(index)) return false;
+    this.bytes[index >> 3] = (this.bytes[index >> 3] ?? 0) & ~(0x80 >> (index & 7));
+    this.#count -= 1;
+    return true;
+  }
+
+  /** The first index from `from` on that is not in the set; `length` where there is none. */
+  nextMissing(from: number): number {
+    let index = from;
+    while (index < this.length) {
+      if ((index & 7) === 0 && this.bytes[index >> 3] === 0xff) index += 8;
+      else if (this.has(index)) index += 1;
+      else return index;
+    }
+    return this.length;
+  }
+
+  /** The set as ascending runs `[first, count]`, which is how journals keep it. */
+  runs(): [first: number, count: number][] {
+    const runs: [number, number][] = [];
+    let last: [number, number] | undefined;
+    for (let index = 0; index < this.length; index += 1) {
+      if (!this.has(index)) continue;
+      if (last !== undefined && last[0] + last[1] === index) last[1] += 1;
+      else {
+        last = [index, 1];
+        runs.push(last);
+      }
+    }
+    return runs;
+  }
+}

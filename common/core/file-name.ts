@@ -1,0 +1,80 @@
+/**
+ * Names of contents: `name` or `folder/part/name`, in NFC, safe to join to a folder and safe to print in a line.
+ *
+ * `parseFileName` is the one door: what it returns has no empty, `.` or `..` part, no control character, no backslash, and fits
+ * every usual file system. On the wire a name is percent-encoded, so that it is one token.
+ */
+import { ShoalError } from './errors.js';
+import { NAME_MAX_BYTES, NAME_PART_MAX_BYTES } from './limits.js';
+
+declare const brand: unique symbol;
+export type FileName = string & { readonly [brand]: 'FileName' };
+
+/**
+ * Characters that no name may hold: control characters, the backslash, the marks that reorder or hide text on a terminal,
+ * and lone surrogates (which are not UTF-8).
+ */
+const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\\\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]|\p{Cs}/u;
+
+const encoder = new TextEncoder();
+const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+function refuse(why: string): never {
+  throw new ShoalError('BAD_REQUEST', 'remote', `Bad file name: ${why}.`);
+}
+
+/** Checks a decoded name. Throws `BAD_REQUEST`. */
+export function parseFileName(text: string): FileName {
+  if (text === '') refuse('it is empty');
+  if (text.length > NAME_MAX_BYTES || encoder.encode(text).length > NAME_MAX_BYTES)
+    refuse(`it is longer than ${NAME_MAX_BYTES} bytes`);
+  if (FORBIDDEN.test(text)) refuse('it holds a control character, a backslash or an invisible mark');
+  if (text.normalize('NFC') !== text) refuse('it is not in Unicode normalization form C');
+  for (const part of text.split('/')) {
+    if (part === '' || part === '.' || part === '..') refuse('a part of it is empty, "." or ".."');
+    if (part.length > NAME_PART_MAX_BYTES / 4 && encoder.encode(part).length > NAME_PART_MAX_BYTES) {
+      refuse(`a part of it is longer than ${NAME_PART_MAX_BYTES} bytes`);
+    }
+  }
+  return text as FileName;
+}
+
+/** The name under which a local path part is shared: NFC, then checked. Throws `BAD_REQUEST`. */
+export function fileNameOf(localName: string): FileName {
+  return parseFileName(localName.normalize('NFC'));
+}
+
+/** The last part of a name. */
+export function baseName(name: FileName): string {
+  return name.slice(name.lastIndexOf('/') + 1);
+}
+
+/** A name as one token of a line: space, `%`, control bytes and a leading `@` percent-encoded. */
+export function encodeFileName(name: FileName): string {
+  const escaped = name.replace(/[ %]/g, (char) => (char === ' ' ? '%20' : '%25'));
+  return escaped.startsWith('@') ? `%40${escaped.slice(1)}` : escaped;
+}
+
+/** The name that a token stands for. Throws `BAD_REQUEST` for a bad escape, bytes that are not UTF-8, or a bad name. */
+export function decodeFileName(token: string): FileName {
+  if (!token.includes('%')) return parseFileName(token);
+  const bytes: number[] = [];
+  const raw = encoder.encode(token);
+  for (let at = 0; at < raw.length; at += 1) {
+    const byte = raw[at] ?? 0;
+    if (byte !== 0x25) {
+      bytes.push(byte);
+      continue;
+    }
+    const hex = String.fromCharCode(raw[at + 1] ?? 0, raw[at + 2] ?? 0);
+    if (!/^[0-9a-fA-F]{2}$/.test(hex)) refuse('a "%" in it is not followed by two hex digits');
+    bytes.push(Number.parseInt(hex, 16));
+    at += 2;
+  }
+  try {
+    return parseFileName(strictDecoder.decode(Uint8Array.from(bytes)));
+  } catch (error) {
+    if (error instanceof ShoalError) throw error;
+    return refuse('it is not UTF-8');
+  }
+}

@@ -1,0 +1,16 @@
+/** The real clock and the real randomness: with the simulator's twins, the only places where they come from. */
+import { randomInt } from 'node:crypto';
+import type { Clock } from '../ports/clock.js';
+import type { Random } from '../ports/random.js';
+
+export const realClock: Clock = {
+  nowMs: () => performance.now(),
+  setTimer(_name, delayMs, run) {
+    const timer = setTimeout(run, Math.min(delayMs, 2 ** 31 - 1));
+    return { cancel: () => clearTimeout(timer) };
+  },
+};
+
+export const realRandom: Random = {
+  below: (count) => randomInt(count),
+};

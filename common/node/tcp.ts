@@ -1,0 +1,171 @@
+/**
+ * Byte streams over TCP. Every socket and server has an error path here, so that a reset costs one stream and never the process.
+ *
+ * Dialed sockets read straight into the memory that their owner provides (`onread`), which is how chunk bytes land where they are
+ * hashed and written from. Accepted sockets carry short requests and use Node's own buffers.
+ */
+import { createServer, type Server, Socket } from 'node:net';
+import { ShoalError, systemCode } from '../core/errors.js';
+import { canonicalIp, formatHostPort, type HostPort, type PeerAddress } from '../core/peer-address.js';
+import type { ByteStream, Dialer, Listener, ListenOptions, ListenPort, StreamHandlers } from '../ports/net.js';
+
+class TcpStream implements ByteStream {
+  readonly remote: PeerAddress;
+  readonly local: PeerAddress;
+  readonly #socket: Socket;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    // Kept as values: a closed socket forgets its addresses.
+    this.remote = { ip: canonicalIp(stripZone(socket.remoteAddress)) ?? '0.0.0.0', port: socket.remotePort ?? 0 };
+    this.local = { ip: canonicalIp(stripZone(socket.localAddress)) ?? '0.0.0.0', port: socket.localPort ?? 0 };
+  }
+
+  get queuedBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  write(...parts: (Uint8Array | string)[]): boolean {
+    if (!this.#socket.writable) return true;
+    if (parts.length > 1) this.#socket.cork();
+    let isRoom = true;
+    for (const part of parts) isRoom = this.#socket.write(part);
+    if (parts.length > 1) this.#socket.uncork();
+    return isRoom;
+  }
+
+  pause(): void {
+    this.#socket.pause();
+  }
+
+  resume(): void {
+    this.#socket.resume();
+  }
+
+  end(): void {
+    this.#socket.end();
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+}
+
+function stripZone(address: string | undefined): string {
+  return (address ?? '').split('%')[0] ?? '';
+}
+
+/** Connects the events of an open socket to its owner's handlers. */
+function attach(socket: Socket, handlers: StreamHandlers): void {
+  let failure: Error | undefined;
+  socket.on('data', (bytes: Uint8Array) => handlers.data(bytes));
+  socket.on('drain', () => handlers.drained?.());
+  socket.on('end', () => handlers.ended());
+  socket.on('error', (error) => {
+    failure = error;
+  });
+  socket.on('close', () => handlers.closed(failure));
+}
+
+export const tcpDialer: Dialer = {
+  dial(to, timeoutMs, makeHandlers) {
+    return new Promise((resolve, reject) => {
+      let handlers: StreamHandlers | undefined;
+      const scratch = new Uint8Array(64 * 1024);
+      const socket = new Socket({
+        allowHalfOpen: true,
+        onread: {
+          // Asked once before the connection is there, when nobody owns it yet.
+          buffer: () => handlers?.buffer?.() ?? scratch,
+          callback: (byteCount: number, memory: Uint8Array) => {
+            handlers?.data(memory.subarray(0, byteCount));
+            return !socket.isPaused();
+          },
+        },
+      } as ConstructorParameters<typeof Socket>[0]);
+      socket.setTimeout(timeoutMs, () => socket.destroy(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })));
+      const failed = (error: Error) => reject(dialError(to, error));
+      socket.once('error', failed);
+      socket.connect({ host: to.host, port: to.port, noDelay: true, keepAlive: true }, () => {
+        socket.off('error', failed);
+        socket.setTimeout(0);
+        const stream = new TcpStream(socket);
+        handlers = makeHandlers(stream);
+        attach(socket, handlers);
+        resolve(stream);
+      });
+    });
+  },
+};
+
+function dialError(to: HostPort, error: Error): ShoalError {
+  const at = formatHostPort(to);
+  const advice: Readonly<Record<string, string>> = {
+    ECONNREFUSED: `Nothing listens at ${at}; is the program there running, and is the port right?`,
+    ENOTFOUND: `The host name in ${at} is not known; check it for typing errors.`,
+    EAI_AGAIN: `The host name in ${at} could not be resolved; is the network up?`,
+    ETIMEDOUT: `No answer from ${at}; is the machine up, and does a firewall let the port through?`,
+    EHOSTUNREACH: `No route to ${at}; is this machine on the right network?`,
+    ENETUNREACH: `No route to ${at}; is this machine on the right network?`,
+  };
+  return new ShoalError(
+    'NETWORK',
+    'environment',
+    advice[systemCode(error) ?? ''] ?? `Cannot connect to ${at}: ${error.message}.`,
+    error,
+  );
+}
+
+export const tcpListener: ListenPort = {
+  listen(options, accept) {
+    return new Promise((resolve, reject) => {
+      const server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
+        attach(socket, accept(new TcpStream(socket))),
+      );
+      server.maxConnections = options.connectionsMaxCount;
+      server.once('error', (error) => reject(listenError(options, error)));
+      server.listen({ host: options.host, port: options.port, backlog: 1024 }, () => {
+        // Accept errors (no file handles left) must not end the process; the loop goes on when handles are free again.
+        server.on('error', () => undefined);
+        resolve(new TcpListener(server));
+      });
+    });
+  },
+};
+
+class TcpListener implements Listener {
+  readonly #server: Server;
+  readonly local: PeerAddress;
+  #closing: Promise<void> | undefined;
+
+  constructor(server: Server) {
+    this.#server = server;
+    const address = server.address();
+    this.local =
+      typeof address === 'object' && address !== null ? { ip: address.address, port: address.port } : { ip: '0.0.0.0', port: 0 };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= new Promise((resolve) => {
+      this.#server.close(() => resolve());
+      // `close` waits for open streams, which their owners end; the port itself is free at once.
+      resolve();
+    });
+    return this.#closing;
+  }
+}
+
+function listenError({ host, port }: ListenOptions, error: Error): ShoalError {
+  const at = formatHostPort({ host, port });
+  switch (systemCode(error)) {
+    case 'EADDRINUSE':
+      return new ShoalError('NETWORK', 'environment', `${at} is taken by another program; choose another --port.`, error);
+    case 'EACCES':
+      return new ShoalError('DENIED', 'environment', `Not allowed to listen on ${at}; ports below 1024 need root.`, error);
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new ShoalError('NETWORK', 'environment', `${host} is no address of this machine; choose another --host.`, error);
+    default:
+      return new ShoalError('NETWORK', 'environment', `Cannot listen on ${at}: ${error.message}.`, error);
+  }
+}

@@ -1,0 +1,57 @@
+/** Byte streams as the rest of the program sees them. */
+import type { HostPort, PeerAddress } from '../core/peer-address.js';
+
+export interface ByteStream {
+  readonly remote: PeerAddress;
+  readonly local: PeerAddress;
+  /** Bytes accepted by `write` and not yet taken by the network. */
+  readonly queuedBytes: number;
+  /** Queues all parts in order. Returns false when the writer should wait for `drained`. After the end it does nothing. */
+  write(...parts: (Uint8Array | string)[]): boolean;
+  /** Stops `data`, and with it the other side, as soon as the network's buffers are full. */
+  pause(): void;
+  resume(): void;
+  /** Sends what is queued, then a FIN. */
+  end(): void;
+  /** Closes at once; what is queued is lost. */
+  destroy(): void;
+}
+
+/** What the owner of a stream gives to it. No handler may throw. */
+export interface StreamHandlers {
+  /** Bytes that arrived, in order. They are valid during the call only, unless `buffer` provided their memory. */
+  data(bytes: Uint8Array): void;
+  /** Where the next bytes should land; asked before each read. Only streams that were dialed ask. */
+  buffer?(): Uint8Array;
+  drained?(): void;
+  /** The other side sent FIN; what was queued can still be written. */
+  ended(): void;
+  /** Called once, last; `error` is why, where it was not a plain end. */
+  closed(error: Error | undefined): void;
+}
+
+/** Opens streams. */
+export interface Dialer {
+  /** Resolves when connected. Throws `NETWORK` with the address and what to do. */
+  dial(to: HostPort, timeoutMs: number, handlers: (stream: ByteStream) => StreamHandlers): Promise<ByteStream>;
+}
+
+/** A listening socket. */
+export interface Listener {
+  readonly local: PeerAddress;
+  /** Stops accepting; streams that are open stay. Idempotent. */
+  close(): Promise<void>;
+}
+
+export interface ListenOptions {
+  readonly host: string;
+  readonly port: number;
+  /** Streams that may be open at once; further ones are closed as they come. */
+  readonly connectionsMaxCount: number;
+}
+
+/** Accepts streams. */
+export interface ListenPort {
+  /** Throws `NETWORK`, or `DENIED` where the port is not ours to take. */
+  listen(options: ListenOptions, accept: (stream: ByteStream) => StreamHandlers): Promise<Listener>;
+}

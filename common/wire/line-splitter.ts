@@ -1,0 +1,70 @@
+/**
+ * Cuts a byte stream into lines. Pure: bytes in, lines out.
+ *
+ * A line ends at LF; one CR before it is dropped. A line longer than LINE_MAX_BYTES with its LF is reported once as `too-long`, after
+ * which the splitter is dead: what follows cannot be told from the rest of that line. A line that is not UTF-8 is `not-utf8`.
+ * Invariant: what is held between calls is shorter than LINE_MAX_BYTES.
+ */
+import { LINE_MAX_BYTES } from '../core/limits.js';
+
+export type LineEvent =
+  | { readonly kind: 'line'; readonly text: string }
+  | { readonly kind: 'not-utf8' }
+  | { readonly kind: 'too-long' };
+
+const LF = 0x0a;
+const CR = 0x0d;
+const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+export class LineSplitter {
+  #held: Buffer = Buffer.alloc(0);
+  #isDead = false;
+
+  /** Whether a line has begun and not ended: the caller runs its deadline while this is so. */
+  get isMidLine(): boolean {
+    return this.#held.length > 0;
+  }
+
+  /** Takes bytes; calls `emit` for each line in order. `bytes` may be reused by the caller afterwards. */
+  push(bytes: Uint8Array, emit: (event: LineEvent) => void): void {
+    if (this.#isDead) return;
+    let rest = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (;;) {
+      const end = rest.indexOf(LF);
+      const lineBytes = this.#held.length + (end < 0 ? rest.length : end) + 1;
+      if (lineBytes > LINE_MAX_BYTES) {
+        this.#isDead = true;
+        this.#held = Buffer.alloc(0);
+        emit({ kind: 'too-long' });
+        return;
+      }
+      if (end < 0) {
+        if (rest.length > 0) this.#held = Buffer.concat([this.#held, rest]);
+        return;
+      }
+      const line = this.#held.length === 0 ? rest.subarray(0, end) : Buffer.concat([this.#held, rest.subarray(0, end)]);
+      this.#held = Buffer.alloc(0);
+      emit(decodeLine(line));
+      if (this.#isDead) return;
+      rest = rest.subarray(end + 1);
+    }
+  }
+
+  /** Stops taking bytes: the connection is being closed. */
+  kill(): void {
+    this.#isDead = true;
+    this.#held = Buffer.alloc(0);
+  }
+}
+
+function decodeLine(line: Buffer): LineEvent {
+  const text = line.at(-1) === CR ? line.subarray(0, -1) : line;
+  // latin1 is several times faster than a decoder, and equal to UTF-8 where every byte is ASCII, as in nearly every line.
+  const ascii = text.toString('latin1');
+  if (!/[\x80-\xff]/.test(ascii)) return { kind: 'line', text: ascii };
+  try {
+    return { kind: 'line', text: strictDecoder.decode(text) };
+  } catch {
+    return { kind: 'not-utf8' };
+  }
+}

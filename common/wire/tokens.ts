@@ -1,0 +1,64 @@
+/** The grammar that all lines share: tokens separated by one space, then `key=value` attributes, then replies `OK …` and `ERR …`. */
+import { ShoalError, WIRE_CODES, type WireCode } from '../core/errors.js';
+
+function refuse(why: string): never {
+  throw new ShoalError('BAD_REQUEST', 'remote', why);
+}
+
+/**
+ * The tokens of a line. Throws `BAD_REQUEST` for a control character, or for two spaces in a row and spaces at an end, which some
+ * readers would take for an empty token and others would not.
+ */
+export function splitTokens(line: string): string[] {
+  if (/[\u0000-\u001f\u007f]/.test(line)) return refuse('A line holds no control characters; percent-encode them in names.');
+  const tokens = line.split(' ');
+  if (tokens.includes('')) return refuse('Tokens are separated by one space; percent-encode spaces in names as %20.');
+  return tokens;
+}
+
+/** `key=value` tokens as a map; the first of a repeated key counts. Throws `BAD_REQUEST` for a token without `=`. */
+export function parseAttributes(tokens: readonly string[]): Map<string, string> {
+  const attributes = new Map<string, string>();
+  for (const token of tokens) {
+    const at = token.indexOf('=');
+    if (at <= 0) refuse(`Unexpected "${token.slice(0, 40)}"; only key=value may follow here.`);
+    const key = token.slice(0, at);
+    if (!attributes.has(key)) attributes.set(key, token.slice(at + 1));
+  }
+  return attributes;
+}
+
+/** A decimal number without sign or leading zero, at most `max`; `undefined` otherwise. */
+export function parseCount(text: string, max: number): number | undefined {
+  if (!/^(0|[1-9][0-9]{0,15})$/.test(text)) return undefined;
+  const value = Number(text);
+  return value <= max ? value : undefined;
+}
+
+/** A file size in bytes. Throws `BAD_REQUEST`. */
+export function parseFileSize(text: string): number {
+  return parseCount(text, Number.MAX_SAFE_INTEGER) ?? refuse('A file size is a decimal number of bytes, at most 2^53 - 1.');
+}
+
+/** `ERR <CODE> <text>\n`. Control characters in the text become `?`, and it is cut to what a line can hold. */
+export function formatErr(code: WireCode, text: string): string {
+  return `ERR ${code} ${text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?').slice(0, 400)}\n`;
+}
+
+/** The error that a line `ERR <CODE> <text>` stands for, or `undefined` where the line is no error. An unknown code is `INTERNAL`. */
+export function parseErr(line: string): ShoalError | undefined {
+  const match = /^ERR ([A-Z_]{1,32})(?: (.*))?$/s.exec(line);
+  if (match === null) return undefined;
+  const code = WIRE_CODES.find((known) => known === match[1]) ?? 'INTERNAL';
+  return new ShoalError(code, 'remote', printable(match[2] ?? code));
+}
+
+/** Text from elsewhere made safe for a terminal and a log: control and direction marks escaped, at most 300 characters. */
+export function printable(text: string): string {
+  return text
+    .slice(0, 300)
+    .replace(
+      /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+      (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    );
+}
