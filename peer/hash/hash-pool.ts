@@ -1,0 +1,145 @@
+/**
+ * The pool of hash workers, one thread a core. The one door to piscina.
+ *
+ * Three kinds of work: hash runs of a file (share, verify, resume), compute a root, and land received chunks (check, then write).
+ * Landings are gathered while the workers are busy, so that one message carries several.
+ * A task whose worker died is tried again on a fresh one, at most TASK_TRIES_COUNT times: hashing and landing can be repeated.
+ */
+import { availableParallelism } from 'node:os';
+import { Piscina } from 'piscina';
+import { asShoalError, ShoalError } from '../../common/core/errors.js';
+import type { HashName } from '../../common/core/hash.js';
+import type { ContentRoot, RootInput } from '../../common/core/root.js';
+import { SlotMemory } from './slot-memory.js';
+import type { HashSegment, Landing, LandingResult, SegmentResult, WorkerSetup, WorkerTask } from './worker-task.js';
+
+/** Times that a task is given to a worker before its error stands. */
+const TASK_TRIES_COUNT = 3;
+
+/** Messages waiting at a worker while it works on one: enough that it never waits for the main thread. */
+const TASKS_PER_WORKER_COUNT = 4;
+
+/** Chunks in one landing message: a few milliseconds of work. */
+const LANDINGS_PER_TASK_MAX_COUNT = 8;
+
+/** Slots for received chunks: 32 MiB, of which a fast disk touches a few. */
+const SLOT_COUNT = 64;
+
+export interface HashPoolOptions {
+  /** Worker threads; default one a core. */
+  readonly threadCount?: number;
+}
+
+interface PendingLanding {
+  readonly hashName: HashName;
+  readonly landing: Landing;
+  readonly resolve: (result: LandingResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+export class HashPool {
+  readonly threadCount: number;
+  readonly slots = new SlotMemory(SLOT_COUNT);
+  readonly #piscina: Piscina;
+  /** Rejecters of runs that are under way: piscina leaves them pending when a worker cannot start. */
+  readonly #outstanding = new Set<(error: Error) => void>();
+  readonly #landings: PendingLanding[] = [];
+  #landingTaskCount = 0;
+  #closing: Promise<void> | undefined;
+
+  constructor(options: HashPoolOptions = {}) {
+    this.threadCount = options.threadCount ?? availableParallelism();
+    const setup: WorkerSetup = { slots: this.slots.shared };
+    this.#piscina = new Piscina({
+      filename: new URL('./worker.js', import.meta.url).href,
+      minThreads: this.threadCount,
+      maxThreads: this.threadCount,
+      concurrentTasksPerWorker: TASKS_PER_WORKER_COUNT,
+      workerData: setup,
+    });
+    this.#piscina.on('error', (error: Error) => {
+      // An aborted task's reply that arrives late is reported here too, and harms nothing.
+      if (/^Unexpected message from Worker/.test(error.message)) return;
+      for (const reject of this.#outstanding) reject(error);
+    });
+  }
+
+  /**
+   * Hashes runs of files in one worker task: give it 4 to 8 MiB of work. Results come in the order of the segments.
+   * Throws `INTERNAL` where no worker could do it.
+   */
+  hash(segments: readonly HashSegment[], hashName: HashName): Promise<SegmentResult[]> {
+    return this.#run<SegmentResult[]>({ kind: 'hash', hashName, segments });
+  }
+
+  /** The root of a content, computed on a worker: a large one takes long. */
+  root(input: RootInput, hashName: HashName): Promise<ContentRoot> {
+    return this.#run<ContentRoot>({ kind: 'root', hashName, input });
+  }
+
+  /** Checks a chunk that lies in a slot and writes it if it is right. The slot must stay owned until this settles. */
+  land(landing: Landing, hashName: HashName): Promise<LandingResult> {
+    return new Promise((resolve, reject) => {
+      this.#landings.push({ hashName, landing, resolve, reject });
+      this.#sendLandings();
+    });
+  }
+
+  /** Stops the workers; what is under way fails. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#piscina.destroy();
+    return this.#closing;
+  }
+
+  #sendLandings(): void {
+    while (this.#landings.length > 0 && this.#landingTaskCount < 2 * this.threadCount) {
+      const hashName = this.#landings[0]?.hashName ?? 'blake3';
+      const batch: PendingLanding[] = [];
+      // Spread what waits over the workers before filling one message.
+      const share = Math.min(LANDINGS_PER_TASK_MAX_COUNT, Math.ceil(this.#landings.length / this.threadCount));
+      while (batch.length < share && this.#landings[0]?.hashName === hashName) batch.push(...this.#landings.splice(0, 1));
+      this.#landingTaskCount += 1;
+      this.#run<LandingResult[]>({ kind: 'land', hashName, landings: batch.map((one) => one.landing) })
+        .then(
+          (results) => {
+            for (const [index, one] of batch.entries()) one.resolve(results[index] as LandingResult);
+          },
+          (error: unknown) => {
+            for (const one of batch) one.reject(error);
+          },
+        )
+        .finally(() => {
+          this.#landingTaskCount -= 1;
+          this.#sendLandings();
+        });
+    }
+  }
+
+  async #run<T>(task: WorkerTask): Promise<T> {
+    for (let triesLeft = TASK_TRIES_COUNT; ; triesLeft -= 1) {
+      try {
+        return await this.#tryRun<T>(task);
+      } catch (error) {
+        if (this.#closing !== undefined) throw new ShoalError('STOPPED', 'local', 'Stopped.', error);
+        if (triesLeft <= 1) {
+          throw new ShoalError(
+            'INTERNAL',
+            'local',
+            `A hash worker failed ${TASK_TRIES_COUNT} times: ${asShoalError(error).message}`,
+            error,
+          );
+        }
+      }
+    }
+  }
+
+  #tryRun<T>(task: WorkerTask): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#outstanding.add(reject);
+      this.#piscina
+        .run(task)
+        .then(resolve as (value: unknown) => void, reject)
+        .finally(() => this.#outstanding.delete(reject));
+    });
+  }
+}
