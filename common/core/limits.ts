@@ -61,3 +61,49 @@ export const TRACKER_OUTPUT_MAX_BYTES = MIB;
 
 /** Bad lines on one connection before it is closed: a person's typing errors, not a flood. */
 export const BAD_LINES_MAX_COUNT = 10;
+
+/** Streams that a sharing peer keeps open: a swarm of 500, each with one or two, and what a process may open elsewhere. */
+export const SERVE_STREAMS_MAX_COUNT = 512;
+
+/** Streams from one IP address that is not this machine's: several fetchers behind one router, and no more. */
+export const SERVE_STREAMS_PER_IP_MAX_COUNT = 32;
+
+/** Requests waiting on one stream before it is no longer read: 64 MiB of chunks asked for in advance. */
+export const SERVE_QUEUE_MAX_COUNT = 128;
+
+/** Replies of one stream that are being read or written, where they are small; of whole chunks there are 2. */
+export const SERVE_REPLIES_MAX_COUNT = 16;
+
+/** Bytes of replies of one stream that are held in memory: one chunk being written and one being read. */
+export const SERVE_REPLY_MAX_BYTES = 2 * CHUNK_BYTES;
+
+/** Chunks that all streams together read ahead while another of the same stream is being written: 32 MiB. */
+export const SERVE_AHEAD_MAX_COUNT = 64;
+
+/** Milliseconds in which the other side must take at least a byte of what is being written to it. */
+export const WRITE_STALL_MS = 30_000;
+
+/** Milliseconds after which a stream that asks for nothing is closed. */
+export const STREAM_IDLE_MS = 5 * 60_000;
+
+/** Files kept open for serving: half of the smallest usual limit of a process (macOS: 256), with room for streams. */
+export const OPEN_FILES_MAX_COUNT = 64;
+
+/** Milliseconds for a connection to a tracker, and then for each reply. */
+export const TRACKER_DIAL_TIMEOUT_MS = 5000;
+export const TRACKER_REPLY_DEADLINE_MS = 5000;
+
+/** Requests on the way to one tracker: hides the round trip, and their replies fit in TRACKER_OUTPUT_MAX_BYTES. */
+export const TRACKER_PIPELINE_MAX_COUNT = 256;
+
+/** Milliseconds for saying goodbye to all trackers when a peer stops. */
+export const UNREGISTER_DEADLINE_MS = 3000;
+
+/** Bytes of the hash cache: the hashes of 4 TiB, or about 2 million small files. Beyond it, the oldest half goes. */
+export const HASH_CACHE_MAX_BYTES = 256 * MIB;
+
+/** Milliseconds that a file must have been left alone before its hashes are cached: the coarsest usual clock of a file system (FAT). */
+export const HASH_CACHE_SETTLE_MS = 2000;
+
+/** Times that a file which changes while it is hashed is hashed anew. */
+export const HASH_TRIES_COUNT = 4;

@@ -14,3 +14,8 @@ export const realClock: Clock = {
 export const realRandom: Random = {
   below: (count) => randomInt(count),
 };
+
+/** Milliseconds since 1970, for comparison with the times of files. It may jump: never for measuring. */
+export function epochNowMs(): number {
+  return Date.now();
+}

@@ -7,9 +7,9 @@
 import { createServer, type Server, Socket } from 'node:net';
 import { ShoalError, systemCode } from '../core/errors.js';
 import { canonicalIp, formatHostPort, type HostPort, type PeerAddress } from '../core/peer-address.js';
-import type { ByteStream, Dialer, Listener, ListenOptions, ListenPort, StreamHandlers } from '../ports/net.js';
+import type { Dialer, Listener, ListenOptions, ListenPort, ServedStream, StreamHandlers } from '../ports/net.js';
 
-class TcpStream implements ByteStream {
+class TcpStream implements ServedStream {
   readonly remote: PeerAddress;
   readonly local: PeerAddress;
   readonly #socket: Socket;
@@ -32,6 +32,25 @@ class TcpStream implements ByteStream {
     for (const part of parts) isRoom = this.#socket.write(part);
     if (parts.length > 1) this.#socket.uncork();
     return isRoom;
+  }
+
+  send(flushed: () => void, ...parts: (Uint8Array | string)[]): void {
+    const last = parts.pop();
+    if (last === undefined || !this.#socket.writable) {
+      queueMicrotask(flushed);
+      return;
+    }
+    // Corked, all parts go out with one system call; parts that are bytes are not copied. The callback comes on failure too.
+    this.#socket.cork();
+    for (const part of parts) this.#socket.write(part);
+    this.#socket.write(last, () => flushed());
+    this.#socket.uncork();
+  }
+
+  get sendMark(): number {
+    // Node counts what is left of a write only on the handle; its own socket timeout looks there too.
+    const handle = (this.#socket as unknown as { readonly _handle?: { readonly writeQueueSize?: number } | null })._handle;
+    return this.#socket.writableLength + (handle?.writeQueueSize ?? 0);
   }
 
   pause(): void {

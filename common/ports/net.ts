@@ -17,6 +17,14 @@ export interface ByteStream {
   destroy(): void;
 }
 
+/** A stream that was accepted: besides, it tells when memory that was given to it is free again. */
+export interface ServedStream extends ByteStream {
+  /** As `write`, and calls `flushed` once, when the memory of the parts is free: the network took them, or the stream is gone. */
+  send(flushed: () => void, ...parts: (Uint8Array | string)[]): void;
+  /** Changes whenever the network takes bytes, also of a part that is not all gone: what a write deadline watches. */
+  readonly sendMark: number;
+}
+
 /** What the owner of a stream gives to it. No handler may throw. */
 export interface StreamHandlers {
   /** Bytes that arrived, in order. They are valid during the call only, unless `buffer` provided their memory. */
@@ -53,5 +61,5 @@ export interface ListenOptions {
 /** Accepts streams. */
 export interface ListenPort {
   /** Throws `NETWORK`, or `DENIED` where the port is not ours to take. */
-  listen(options: ListenOptions, accept: (stream: ByteStream) => StreamHandlers): Promise<Listener>;
+  listen(options: ListenOptions, accept: (stream: ServedStream) => StreamHandlers): Promise<Listener>;
 }
