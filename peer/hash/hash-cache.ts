@@ -1,0 +1,291 @@
+/**
+ * Remembers the chunk hashes of files, so that sharing or verifying again reads nothing: one append-only log in the cache folder.
+ *
+ * Only where the newest record of each file begins is held in memory; a look-up reads that record, and neighbours come from the same
+ * block. Records are checked as they are read, so it does no harm when another process appends to, cuts or replaces the log.
+ * A cache that cannot be read or written is no cache: one note, never an error.
+ */
+import { constants } from 'node:fs';
+import { type FileHandle, mkdir, open, rename, rm, truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { chunkCount } from '../../common/core/chunks.js';
+import { asShoalError } from '../../common/core/errors.js';
+import { HASH_BYTES, type HashName } from '../../common/core/hash.js';
+import { CHUNKS_MAX_COUNT, HASH_CACHE_MAX_BYTES, HASH_CACHE_SETTLE_MS } from '../../common/core/limits.js';
+import {
+  decodeFrames,
+  encodeFrame,
+  encodeLogHead,
+  frameLength,
+  hasLogHead,
+  LOG_HEAD_BYTES,
+} from '../../common/core/record-log.js';
+import { hashFunction } from '../../common/node/hash.js';
+import { packMsgpack, unpackMsgpack } from '../../common/wire/msgpack.js';
+import type { FileIdentity } from './file-identity.js';
+
+const LOG_NAME = 'hashes.log';
+const MAGIC = 'shoalHC';
+const VERSION = 1;
+
+/** Bytes of a record: the hashes of the largest content and its key. */
+const CACHE_RECORD_MAX_BYTES = CHUNKS_MAX_COUNT * HASH_BYTES + 1024;
+/** Bytes read at once. */
+const BLOCK_BYTES = 256 * 1024;
+/** Bytes of new records that wait for one write. */
+const FLUSH_BYTES = 64 * 1024;
+/** Bytes of garbage that are not worth a compaction. */
+const GARBAGE_MIN_BYTES = 1024 * 1024;
+
+const checksum = hashFunction('blake3');
+
+export interface HashCacheOptions {
+  /** Folder of the log; made where it is missing. */
+  readonly folder: string;
+  /** Milliseconds since 1970. */
+  readonly epochNowMs: () => number;
+  /** Told once where the cache cannot be used. */
+  readonly note: (text: string) => void;
+  /** Bytes of the log beyond which its oldest half is dropped. */
+  readonly maxBytes?: number;
+}
+
+/** Where a record lies in the log. */
+interface Place {
+  readonly at: number;
+  readonly frameBytes: number;
+}
+
+export class HashCache {
+  readonly #options: HashCacheOptions;
+  readonly #path: string;
+  /** The log as it was when it was opened, for look-ups; `undefined` where there is none. */
+  #log: FileHandle | undefined;
+  readonly #places = new Map<string, Place>();
+  #block: { at: number; bytes: Uint8Array } = { at: 0, bytes: new Uint8Array(0) };
+  #unwritten: Uint8Array[] = [];
+  #unwrittenBytes = 0;
+  #writing: Promise<void> = Promise.resolve();
+  #isBroken = false;
+
+  private constructor(options: HashCacheOptions) {
+    this.#options = options;
+    this.#path = join(options.folder, LOG_NAME);
+  }
+
+  /** Opens the cache of a folder. Never throws. */
+  static async open(options: HashCacheOptions): Promise<HashCache> {
+    const cache = new HashCache(options);
+    try {
+      await cache.#load();
+    } catch (error) {
+      await cache.#giveUp(error);
+    }
+    return cache;
+  }
+
+  /** HASH_BYTES bytes a chunk, the caller's own; `undefined` where this state of the file is not known. */
+  async lookup(identity: FileIdentity, hashName: HashName): Promise<Uint8Array | undefined> {
+    const place = this.#places.get(placeKey(identity, hashName));
+    if (place === undefined || this.#log === undefined) return undefined;
+    try {
+      const record = decodeRecord(await this.#read(place));
+      if (record?.key !== recordKey(identity, hashName)) return undefined;
+      const isWhole = record.hashes.length === chunkCount(identity.sizeBytes) * HASH_BYTES;
+      return isWhole ? Uint8Array.prototype.slice.call(record.hashes) : undefined;
+    } catch (error) {
+      await this.#giveUp(error);
+      return undefined;
+    }
+  }
+
+  /** Remembers hashes; a file that was written a moment ago is not worth it, for it could change without its times telling. */
+  async store(identity: FileIdentity, hashName: HashName, hashes: Uint8Array): Promise<void> {
+    const ageMs = this.#options.epochNowMs() - Number(identity.mtimeNs / 1_000_000n);
+    if (this.#isBroken || ageMs < HASH_CACHE_SETTLE_MS || identity.sizeBytes === 0) return;
+    const frame = encodeFrame(packMsgpack([recordKey(identity, hashName), hashes]), checksum);
+    this.#unwritten.push(frame);
+    this.#unwrittenBytes += frame.length;
+    if (this.#unwrittenBytes >= FLUSH_BYTES) await this.flush();
+  }
+
+  /** Appends what was stored. Never throws. */
+  flush(): Promise<void> {
+    this.#writing = this.#writing.then(() => this.#append());
+    return this.#writing;
+  }
+
+  async close(): Promise<void> {
+    await this.flush();
+    const log = this.#log;
+    this.#log = undefined;
+    this.#places.clear();
+    await log?.close();
+  }
+
+  async #load(): Promise<void> {
+    await mkdir(this.#options.folder, { recursive: true, mode: 0o700 });
+    const log = await openLog(this.#path);
+    this.#log = log;
+    const head = Buffer.alloc(LOG_HEAD_BYTES);
+    await log.read(head, 0, LOG_HEAD_BYTES, 0);
+    const totalBytes = (await log.stat()).size;
+    if (!hasLogHead(head, MAGIC, VERSION)) return this.#replace([]);
+    const goodBytes = await this.#index(log);
+    if (goodBytes < totalBytes) await truncate(this.#path, goodBytes);
+    const live = [...this.#places.values()].sort((left, right) => left.at - right.at);
+    const liveBytes = live.reduce((sum, place) => sum + place.frameBytes, 0);
+    const maxBytes = this.#options.maxBytes ?? HASH_CACHE_MAX_BYTES;
+    const garbageBytes = goodBytes - LOG_HEAD_BYTES - liveBytes;
+    if (goodBytes > maxBytes) await this.#replace(newest(live, maxBytes / 2));
+    else if (garbageBytes > liveBytes && garbageBytes > Math.min(GARBAGE_MIN_BYTES, maxBytes / 4)) await this.#replace(live);
+  }
+
+  /** Walks the log piece by piece and notes where records begin; returns where its good part ends. */
+  async #index(log: FileHandle): Promise<number> {
+    let at = LOG_HEAD_BYTES;
+    let buffer = new Uint8Array(BLOCK_BYTES);
+    let held = 0;
+    for (;;) {
+      const { bytesRead } = await log.read(buffer, held, buffer.length - held, at + held);
+      held += bytesRead;
+      const bytes = buffer.subarray(0, held);
+      let frameAt = at;
+      const goodBytes = decodeFrames(bytes, checksum, (payload) => {
+        const frameBytes = frameLength(bytes.subarray(frameAt - at)) ?? 0;
+        const key = decodeRecord(payload)?.key;
+        if (key !== undefined) this.#places.set(placeOfKey(key), { at: frameAt, frameBytes });
+        frameAt += frameBytes;
+      });
+      at += goodBytes;
+      buffer.copyWithin(0, goodBytes, held);
+      held -= goodBytes;
+      const needBytes = frameLength(buffer.subarray(0, held), CACHE_RECORD_MAX_BYTES);
+      const isGarbage = needBytes === undefined || (needBytes <= held && goodBytes === 0);
+      if (isGarbage || (bytesRead === 0 && goodBytes === 0)) return at;
+      if (needBytes > buffer.length) {
+        const larger = new Uint8Array(needBytes);
+        larger.set(buffer.subarray(0, held));
+        buffer = larger;
+      }
+    }
+  }
+
+  /** The payload at a place, or nothing in it where the log has something else there now. */
+  async #read({ at, frameBytes }: Place): Promise<Uint8Array> {
+    const isInBlock = at >= this.#block.at && at + frameBytes <= this.#block.at + this.#block.bytes.length;
+    if (!isInBlock && this.#log !== undefined) {
+      const bytes = new Uint8Array(Math.max(BLOCK_BYTES, frameBytes));
+      const { bytesRead } = await this.#log.read(bytes, 0, bytes.length, at);
+      this.#block = { at, bytes: bytes.subarray(0, bytesRead) };
+    }
+    let found = new Uint8Array(0);
+    const frame = this.#block.bytes.subarray(at - this.#block.at, at - this.#block.at + frameBytes);
+    decodeFrames(frame, checksum, (payload) => {
+      found = payload as Uint8Array<ArrayBuffer>;
+    });
+    return found;
+  }
+
+  /** Puts a log with only these records in the place of the old one. */
+  async #replace(live: readonly Place[]): Promise<void> {
+    const nextPath = `${this.#path}.${process.pid}.tmp`;
+    const next = await open(nextPath, 'w+', 0o600);
+    const places = new Map([...this.#places].map(([key, place]) => [place.at, key]));
+    this.#places.clear();
+    try {
+      await next.write(encodeLogHead(MAGIC, VERSION));
+      let at = LOG_HEAD_BYTES;
+      for (const place of live) {
+        const frame = encodeFrame(await this.#read(place), checksum);
+        await next.write(frame);
+        this.#places.set(places.get(place.at) ?? '', { at, frameBytes: frame.length });
+        at += frame.length;
+      }
+      await rename(nextPath, this.#path);
+    } catch (error) {
+      await next.close();
+      await rm(nextPath, { force: true });
+      throw error;
+    }
+    await this.#log?.close();
+    this.#log = next;
+    this.#block = { at: 0, bytes: new Uint8Array(0) };
+  }
+
+  async #append(): Promise<void> {
+    const bytes = Buffer.concat(this.#unwritten);
+    this.#unwritten = [];
+    this.#unwrittenBytes = 0;
+    if (bytes.length === 0 || this.#isBroken) return;
+    try {
+      // Opened by name each time: another process may have put a new log there. One write, so that appends do not mix.
+      const log = await open(this.#path, constants.O_WRONLY | constants.O_APPEND);
+      try {
+        await log.write(bytes);
+      } finally {
+        await log.close();
+      }
+    } catch (error) {
+      await this.#giveUp(error);
+    }
+  }
+
+  async #giveUp(error: unknown): Promise<void> {
+    if (this.#isBroken) return;
+    this.#isBroken = true;
+    this.#places.clear();
+    this.#options.note(`The hash cache ${this.#path} is not used: ${asShoalError(error).message}. Files are hashed each time.`);
+    await this.#log?.close().catch(() => undefined);
+    this.#log = undefined;
+  }
+}
+
+/** Opens the log for reading; a new one gets its head under another name first, so that nobody sees it without. */
+async function openLog(path: string): Promise<FileHandle> {
+  const existing = await open(path, 'r').catch((error: unknown) => {
+    if ((error as { code?: string }).code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (existing !== undefined) return existing;
+  const nextPath = `${path}.${process.pid}.tmp`;
+  const next = await open(nextPath, 'w+', 0o600);
+  await next.write(encodeLogHead(MAGIC, VERSION));
+  await rename(nextPath, path);
+  return next;
+}
+
+function newest(live: readonly Place[], maxBytes: number): Place[] {
+  const kept: Place[] = [];
+  let bytes = 0;
+  for (const place of live.toReversed()) {
+    bytes += place.frameBytes;
+    if (bytes > maxBytes) break;
+    kept.push(place);
+  }
+  return kept.reverse();
+}
+
+/** The file and what it was hashed with: a later record of the same one makes the earlier garbage. */
+function placeKey(identity: FileIdentity, hashName: HashName): string {
+  return `${identity.dev} ${identity.ino} ${hashName}`;
+}
+
+function recordKey(identity: FileIdentity, hashName: HashName): string {
+  return `${placeKey(identity, hashName)} ${identity.sizeBytes} ${identity.mtimeNs}`;
+}
+
+function placeOfKey(key: string): string {
+  return key.split(' ').slice(0, 3).join(' ');
+}
+
+function decodeRecord(payload: Uint8Array): { key: string; hashes: Uint8Array } | undefined {
+  if (payload.length === 0) return undefined;
+  try {
+    const raw = unpackMsgpack(payload);
+    const [key, hashes] = Array.isArray(raw) ? (raw as unknown[]) : [];
+    return typeof key === 'string' && hashes instanceof Uint8Array ? { key, hashes } : undefined;
+  } catch {
+    return undefined;
+  }
+}
