@@ -1,0 +1,222 @@
+/**
+ * Keeps what this peer shares registered at every tracker.
+ *
+ * Each tracker has a link of its own, so that a dead one costs the others nothing. A link is one loop of rounds:
+ *
+ *     round: withdraw if something was taken back ──► REGISTER what the tracker does not have ──► otherwise ALIVE
+ *            tracker lost us (NOT_FOUND) or was gone ──► it has nothing: the next round registers everything
+ *            failed ──► the next round comes soon, then later and later, never later than an interval
+ *
+ * Invariant: one round of a link runs at a time; what was announced and not withdrawn is in `#contents`, and a tracker that answers has
+ * all of it within one interval.
+ */
+import { asShoalError, ShoalError } from '../../common/core/errors.js';
+import type { FileName } from '../../common/core/file-name.js';
+import { UNREGISTER_DEADLINE_MS } from '../../common/core/limits.js';
+import type { HostPort, PeerAddress } from '../../common/core/peer-address.js';
+import type { ContentRoot } from '../../common/core/root.js';
+import type { Clock, Timer } from '../../common/ports/clock.js';
+import type { Dialer } from '../../common/ports/net.js';
+import type { Random } from '../../common/ports/random.js';
+import { TrackerClient } from './tracker-client.js';
+
+/** Milliseconds between rounds until a tracker has said its own interval. */
+const INTERVAL_FIRST_MS = 30_000;
+/** The first pause after a failure; it doubles with each. */
+const RETRY_FIRST_MS = 1000;
+
+/** One content as trackers know it. */
+export interface Announcement {
+  readonly name: FileName;
+  readonly sizeBytes: number;
+  readonly root: ContentRoot;
+  readonly type?: string;
+}
+
+export interface AnnouncerPorts {
+  readonly dialer: Dialer;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+export interface AnnouncerEvents {
+  /** `address` is the entry as the tracker keeps it. Told once for each content and tracker, until the tracker is lost. */
+  registered(content: Announcement, address: PeerAddress | undefined, tracker: HostPort): void;
+  /** The tracker refused one content. */
+  refused(content: Announcement, error: ShoalError, tracker: HostPort): void;
+  /** Told once until it is back. */
+  trackerLost(tracker: HostPort, error: ShoalError): void;
+  trackerBack(tracker: HostPort): void;
+}
+
+export interface AnnouncerOptions {
+  readonly trackers: readonly HostPort[];
+  /** `*:port`, or `IP:port` where the peer is reached elsewhere than it is seen. */
+  readonly address: string;
+  readonly events: AnnouncerEvents;
+}
+
+export class Announcer {
+  readonly #links: readonly TrackerLink[];
+  readonly #contents = new Map<string, Announcement>();
+  #closing: Promise<void> | undefined;
+
+  constructor(ports: AnnouncerPorts, options: AnnouncerOptions) {
+    this.#links = options.trackers.map((tracker) => new TrackerLink(ports, options, tracker, this.#contents));
+  }
+
+  /** Adds contents; each tracker gets them at once if it is there, and as soon as it is otherwise. */
+  announce(contents: readonly Announcement[]): void {
+    for (const content of contents) this.#contents.set(keyOf(content), content);
+    for (const link of this.#links) link.hurry();
+  }
+
+  /** Takes contents back. The protocol takes back an address as a whole, so the others are registered again. */
+  withdraw(contents: readonly Announcement[]): void {
+    const gone = contents.filter((content) => this.#contents.delete(keyOf(content)));
+    if (gone.length > 0) for (const link of this.#links) link.startOver();
+  }
+
+  /** Says goodbye to all trackers, within UNREGISTER_DEADLINE_MS. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= Promise.all(this.#links.map((link) => link.close())).then(() => undefined);
+    return this.#closing;
+  }
+}
+
+function keyOf({ name, sizeBytes, root }: Announcement): string {
+  return `${root} ${sizeBytes} ${name}`;
+}
+
+/** The announcements at one tracker. */
+class TrackerLink {
+  readonly #ports: AnnouncerPorts;
+  readonly #options: AnnouncerOptions;
+  readonly #tracker: HostPort;
+  readonly #contents: ReadonlyMap<string, Announcement>;
+  readonly #client: TrackerClient;
+  /** Keys that the tracker has, or has refused. */
+  readonly #settled = new Set<string>();
+  #intervalMs = INTERVAL_FIRST_MS;
+  #failureCount = 0;
+  #isToWithdraw = false;
+  #isClosed = false;
+  #timer: Timer | undefined;
+  #round: Promise<void> | undefined;
+  #isHurried = false;
+
+  constructor(ports: AnnouncerPorts, options: AnnouncerOptions, tracker: HostPort, contents: ReadonlyMap<string, Announcement>) {
+    this.#ports = ports;
+    this.#options = options;
+    this.#tracker = tracker;
+    this.#contents = contents;
+    this.#client = new TrackerClient(ports, { tracker });
+  }
+
+  /** A round now, or right after the one that runs. While the tracker is gone its own pace is kept. */
+  hurry(): void {
+    if (this.#round !== undefined) this.#isHurried = true;
+    else if (this.#failureCount === 0) this.#schedule(0);
+  }
+
+  startOver(): void {
+    this.#isToWithdraw = true;
+    this.hurry();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#timer?.cancel();
+    const deadline = this.#ports.clock.setTimer('goodbye', UNREGISTER_DEADLINE_MS, () => void this.#client.close());
+    await this.#round;
+    // A tracker that could not be reached has nothing to take back.
+    if (this.#failureCount === 0) await this.#client.unregister(this.#options.address).catch(() => 0);
+    deadline.cancel();
+    await this.#client.close();
+  }
+
+  #schedule(delayMs: number): void {
+    this.#timer?.cancel();
+    if (this.#isClosed) return;
+    this.#timer = this.#ports.clock.setTimer('announce', delayMs, () => {
+      this.#round = this.#run().finally(() => {
+        this.#round = undefined;
+        const isAtOnce = this.#isHurried && this.#failureCount === 0;
+        this.#isHurried = false;
+        this.#schedule(isAtOnce ? 0 : this.#pauseMs());
+      });
+    });
+  }
+
+  async #run(): Promise<void> {
+    try {
+      await this.#withdrawMaybe();
+      const missing = [...this.#contents.values()].filter((content) => !this.#settled.has(keyOf(content)));
+      if (missing.length > 0) await this.#register(missing);
+      else if (this.#contents.size > 0) await this.#alive();
+      if (this.#failureCount > 0) this.#options.events.trackerBack(this.#tracker);
+      this.#failureCount = 0;
+    } catch (error) {
+      this.#noteFailure(asShoalError(error));
+    }
+  }
+
+  async #withdrawMaybe(): Promise<void> {
+    if (!this.#isToWithdraw) return;
+    await this.#client.unregister(this.#options.address);
+    this.#isToWithdraw = false;
+    this.#settled.clear();
+  }
+
+  async #register(contents: readonly Announcement[]): Promise<void> {
+    const { address, events } = this.#options;
+    const results = await this.#client.register(
+      contents.map(({ name, sizeBytes, root, type }) => ({
+        verb: 'REGISTER',
+        name,
+        sizeBytes,
+        address,
+        attributes: { root, ...(type === undefined ? {} : { type }) },
+      })),
+    );
+    for (const [at, content] of contents.entries()) {
+      const result = results[at];
+      if (result === undefined) continue;
+      this.#settled.add(keyOf(content));
+      if (result instanceof ShoalError) events.refused(content, result, this.#tracker);
+      else {
+        this.#intervalMs = result.intervalMs;
+        events.registered(content, result.address, this.#tracker);
+      }
+    }
+  }
+
+  async #alive(): Promise<void> {
+    try {
+      this.#intervalMs = (await this.#client.alive(this.#options.address)).intervalMs;
+    } catch (error) {
+      const shoal = asShoalError(error);
+      // A tracker that lost us, or that knows REGISTER only: it gets everything again.
+      if (shoal.code !== 'NOT_FOUND' && shoal.code !== 'UNKNOWN_COMMAND') throw shoal;
+      this.#settled.clear();
+      if (shoal.code === 'UNKNOWN_COMMAND') return;
+      this.#isHurried = true;
+    }
+  }
+
+  #noteFailure(error: ShoalError): void {
+    if (this.#isClosed) return;
+    // Whether it restarted or was only out of reach cannot be told from here, and registering twice harms nothing.
+    this.#settled.clear();
+    if (this.#failureCount === 0) this.#options.events.trackerLost(this.#tracker, error);
+    this.#failureCount += 1;
+  }
+
+  /** Milliseconds to the next round; a part of it is chance, so that many peers do not come at once. */
+  #pauseMs(): number {
+    const wholeMs =
+      this.#failureCount === 0 ? this.#intervalMs : Math.min(this.#intervalMs, RETRY_FIRST_MS * 2 ** (this.#failureCount - 1));
+    const steadyMs = wholeMs * (this.#failureCount === 0 ? 0.75 : 0.5);
+    return steadyMs + this.#ports.random.below(Math.ceil(wholeMs - steadyMs) + 1);
+  }
+}
