@@ -84,3 +84,18 @@ function fishScript(program: ProgramSpec): string {
   }
   return `${lines.join('\n')}\n`;
 }
+
+/** The command `completion`, for programs that have commands. */
+export function completionCommand(program: () => ProgramSpec): CommandSpec {
+  return {
+    name: 'completion',
+    summary: 'print a completion script for a shell',
+    args: [{ name: 'shell', help: SHELLS.join(', ') }],
+    flags: [],
+    examples: [`eval "$(peer completion bash)"`, 'peer completion fish > ~/.config/fish/completions/peer.fish'],
+    run: async (input) => {
+      process.stdout.write(completionScript(program(), input.args[0] ?? ''));
+      return 0;
+    },
+  };
+}

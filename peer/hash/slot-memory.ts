@@ -45,6 +45,11 @@ export class SlotMemory {
   release(slot: Slot): void {
     invariant(!this.#free.includes(slot), 'a slot is released once');
     this.#free.push(slot);
-    this.#waiting.shift()?.();
+    this.wakeNext();
+  }
+
+  /** Passes a wake-up on, by one who was woken and needs no slot any more. */
+  wakeNext(): void {
+    if (this.#free.length > 0) this.#waiting.shift()?.();
   }
 }

@@ -1,0 +1,79 @@
+/** `peer fetch`: from flags to a fetch, and from its end to an exit code. */
+import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js';
+import { asShoalError } from '../../common/core/errors.js';
+import { parseDurationMs } from '../../common/core/units.js';
+import { realClock, realRandom } from '../../common/node/clock.js';
+import { tcpDialer } from '../../common/node/tcp.js';
+import { fetchContent } from '../fetch/fetch-content.js';
+import { parseFetchSource } from '../fetch/fetch-source.js';
+import { HashPool } from '../hash/hash-pool.js';
+import { JSON_FLAG, QUIET_FLAG, TRACKER_FLAG, trackersOf } from './common-flags.js';
+import { JsonDisplay, PersonDisplay } from './fetch-display.js';
+import { createProgress } from './progress.js';
+import { listenForStop } from './stop-signal.js';
+
+export const fetchCommand: CommandSpec = {
+  name: 'fetch',
+  summary: 'fetch a file or folder from everyone who has it',
+  args: [{ name: 'what', help: 'a link, @root, or the name it is shared under' }],
+  flags: [
+    TRACKER_FLAG,
+    { name: 'out', type: 'text', value: 'PATH', help: 'where to put it: a file name, or a folder that exists', isPath: true },
+    {
+      name: 'directory',
+      type: 'text',
+      value: 'DIR',
+      help: 'folder for what has no --out (default: the current one)',
+      isPath: true,
+    },
+    { name: 'resume', type: 'switch', help: 'go on with an unfinished download (the default); --no-resume starts afresh' },
+    { name: 'overwrite', type: 'switch', help: 'replace a different file that has the name already' },
+    { name: 'timeout', type: 'text', value: 'TIME', help: 'give up when no chunk came for this long', default: '30s' },
+    JSON_FLAG,
+    QUIET_FLAG,
+  ],
+  examples: [
+    "peer fetch 'magnet:?xt=urn:shoal:…'",
+    'peer fetch disk.img --tracker 192.168.1.5:4700',
+    'peer fetch @9f2c… --tracker 192.168.1.5:4700 --out /data/model.bin',
+  ],
+  run: runFetch,
+};
+
+async function runFetch(input: CommandInput): Promise<number> {
+  const shown = input.args[0] ?? '';
+  const source = parseFetchSource(shown);
+  const hasOwnSources = source.trackers.length > 0 || source.peers.length > 0;
+  const isJson = input.switch('json') === true;
+  const progress = createProgress({ isQuiet: input.switch('quiet') === true, isJson });
+  const display = isJson ? new JsonDisplay() : new PersonDisplay(progress);
+  const options = {
+    source,
+    shown: source.name ?? shown,
+    trackers: hasOwnSources ? trackersOf(input, []) : trackersOf(input),
+    out: input.text('out'),
+    directory: input.text('directory'),
+    isOverwrite: input.switch('overwrite') === true,
+    isFresh: input.switch('resume') === false,
+    patienceMs: parseDurationMs(input.text('timeout') ?? '30s'),
+  };
+  const stop = listenForStop('What is verified is kept: run the same command again to go on.');
+  const pool = new HashPool();
+  try {
+    const ports = { dialer: tcpDialer, clock: realClock, random: realRandom, pool };
+    const result = await fetchContent(ports, { ...options, onEvent: (event) => display.event(event), signal: stop.signal });
+    display.result(result);
+    return 0;
+  } catch (error) {
+    progress.stop();
+    const shoal = asShoalError(error);
+    if (isJson)
+      process.stdout.write(
+        `${JSON.stringify({ event: 'error', code: shoal.code, exit: shoal.exitCode, message: shoal.message })}\n`,
+      );
+    throw shoal;
+  } finally {
+    stop.close();
+    await pool.close();
+  }
+}

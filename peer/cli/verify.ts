@@ -1,0 +1,74 @@
+/** `peer verify`: whether a file on disk is what a link or a root names. */
+import { stat } from 'node:fs/promises';
+import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js';
+import { ShoalError, systemCode } from '../../common/core/errors.js';
+import { HASH_NAMES } from '../../common/core/hash.js';
+import { CHUNK_BYTES } from '../../common/core/limits.js';
+import { formatBytes } from '../../common/core/units.js';
+import { parseFetchSource } from '../fetch/fetch-source.js';
+import { hashWholeFile } from '../hash/file-root.js';
+import { HashPool } from '../hash/hash-pool.js';
+import { JSON_FLAG, QUIET_FLAG } from './common-flags.js';
+import { createProgress } from './progress.js';
+
+export const verifyCommand: CommandSpec = {
+  name: 'verify',
+  summary: 'check a file on disk against a link or a root',
+  args: [
+    { name: 'file', help: 'the file to check', isPath: true },
+    { name: 'root', help: 'a link or @root' },
+  ],
+  flags: [JSON_FLAG, QUIET_FLAG],
+  examples: ['peer verify disk.img @9f2c…', "peer verify model.bin 'magnet:?xt=urn:shoal:…'"],
+  run: runVerify,
+};
+
+async function runVerify(input: CommandInput): Promise<number> {
+  const [path = '', what = ''] = input.args;
+  const { root, sizeBytes } = parseFetchSource(what);
+  if (root === undefined) throw new ShoalError('USAGE', 'local', `"${what}" is neither a link nor an @root.`);
+  const foundBytes = await fileSize(path);
+  const isJson = input.switch('json') === true;
+  const progress = createProgress({ isQuiet: input.switch('quiet') === true, isJson });
+  const pool = new HashPool();
+  try {
+    const isRight =
+      (sizeBytes === undefined || sizeBytes === foundBytes) && (await isOfRoot(pool, path, foundBytes, root, progress));
+    progress.stop();
+    if (isJson) process.stdout.write(`${JSON.stringify({ event: 'verified', path, size: foundBytes, root, ok: isRight })}\n`);
+    else if (isRight) process.stdout.write(`${path}: verified, ${formatBytes(foundBytes)}\n`);
+    if (!isRight) throw new ShoalError('VERIFY_FAILED', 'environment', `${path} is not what ${what.slice(0, 80)} names.`);
+    return 0;
+  } finally {
+    progress.stop();
+    await pool.close();
+  }
+}
+
+async function fileSize(path: string): Promise<number> {
+  const stats = await stat(path).catch((error: unknown) => {
+    if (systemCode(error) === 'EACCES') throw new ShoalError('DENIED', 'environment', `Not allowed to read ${path}.`, error);
+    throw new ShoalError('NOT_FOUND', 'local', `There is no file ${path}.`, error);
+  });
+  if (!stats.isFile())
+    throw new ShoalError('USAGE', 'local', `${path} is no file; a folder is checked by fetching it again over itself.`);
+  return stats.size;
+}
+
+/** A root does not say which hash function made it: the usual one first, then the others. */
+async function isOfRoot(
+  pool: HashPool,
+  path: string,
+  sizeBytes: number,
+  root: string,
+  progress: ReturnType<typeof createProgress>,
+): Promise<boolean> {
+  for (const hashName of HASH_NAMES) {
+    progress.phase(`verify (${hashName})`, sizeBytes);
+    const hashes = await hashWholeFile(pool, path, sizeBytes, hashName, (doneBytes) => progress.update(doneBytes));
+    if (hashes === undefined)
+      throw new ShoalError('IO', 'environment', `${path} could not be read to its end; is the disk all right?`);
+    if ((await pool.root({ sizeBytes, chunkBytes: CHUNK_BYTES, hashes }, hashName)) === root) return true;
+  }
+  return false;
+}

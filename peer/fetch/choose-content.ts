@@ -1,0 +1,58 @@
+/** Which of the contents that were found is meant. Pure. */
+import { ShoalError } from '../../common/core/errors.js';
+import { formatBytes } from '../../common/core/units.js';
+import type { FoundContent, Lookup } from '../discovery/find-content.js';
+import type { FetchSource } from './fetch-source.js';
+
+export interface ChosenContent extends FoundContent {
+  /** Whether the size is known and not only claimed by a tracker. */
+  readonly isSizeKnown: boolean;
+}
+
+/**
+ * Throws `NOT_FOUND` where nobody has it, `NETWORK` where no tracker could be asked, and `USAGE` where several contents share the name,
+ * with the command for each. `shown` is what the person typed.
+ */
+export function chooseContent(source: FetchSource, lookup: Lookup, shown: string): ChosenContent {
+  if (source.root !== undefined) return byRoot(source, lookup, shown);
+  const rooted = lookup.contents.filter((content) => content.root !== undefined);
+  // What can be verified comes before what cannot.
+  const candidates = rooted.length > 0 ? rooted : lookup.contents;
+  const [first, ...others] = candidates;
+  if (first === undefined) throw nothingFound(lookup, shown);
+  if (others.length === 0) return { ...first, isSizeKnown: false };
+  const list = candidates.map((one) => {
+    const how = one.root === undefined ? 'unverifiable, no root' : `peer fetch @${one.root}`;
+    return `  ${how}   ${formatBytes(one.sizeBytes)}, ${one.peers.length} peer${one.peers.length === 1 ? '' : 's'}`;
+  });
+  throw new ShoalError(
+    'USAGE',
+    'local',
+    `${candidates.length} different contents are shared as "${shown}". Say which by its root:\n${list.join('\n')}`,
+  );
+}
+
+function byRoot(source: FetchSource, lookup: Lookup, shown: string): ChosenContent {
+  const found = lookup.contents.filter((content) => content.root === source.root);
+  const peers = [...source.peers, ...found.flatMap((content) => content.peers)];
+  if (peers.length === 0) throw nothingFound(lookup, shown);
+  const sizeBytes = source.sizeBytes ?? found[0]?.sizeBytes ?? 0;
+  return { sizeBytes, root: source.root, peers, isSizeKnown: source.sizeBytes !== undefined };
+}
+
+function nothingFound(lookup: Lookup, shown: string): ShoalError {
+  const [failure] = lookup.failures;
+  if (failure !== undefined && lookup.contents.length === 0) {
+    return new ShoalError(
+      'NETWORK',
+      'environment',
+      `Tracker ${failure.tracker} could not be asked. ${failure.error.message}`,
+      failure.error,
+    );
+  }
+  return new ShoalError(
+    'NOT_FOUND',
+    'remote',
+    `Nobody shares "${shown}" at the moment. Check the name, and that a peer shares it at the same tracker.`,
+  );
+}

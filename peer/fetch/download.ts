@@ -1,0 +1,391 @@
+/**
+ * The driver of a fetch: asks the plan what is next, the swarm for it, the pool to check and write it, the store to make it last.
+ *
+ * Each event (a peer connected, a reply, a tick) ends in `#pump`, which gives every peer as many requests as its score says.
+ * A peer that is slow loses its chunks to idle ones, a dead one is cut off, a liar is banned at the first bad chunk.
+ * Invariant: a unit counts only after a worker checked and wrote it; it is reported only after a checkpoint.
+ */
+import { asShoalError, ShoalError } from '../../common/core/errors.js';
+import type { PeerAddress } from '../../common/core/peer-address.js';
+import type { Timer } from '../../common/ports/clock.js';
+import type { HashPool } from '../hash/hash-pool.js';
+import { diskErrorOfCode } from '../store/disk-error.js';
+import type { PartStore } from '../store/part-store.js';
+import type { Catalog, UnitPlace } from './catalog.js';
+import type { Plan } from './plan.js';
+import { createRequestQueue } from './request-queue.js';
+import { type Lane, Swarm, type SwarmPorts } from './swarm.js';
+
+/** Requests under way at all peers together. */
+const REQUESTS_MAX_COUNT = 512;
+const TICK_MS = 250;
+/** What is written is made to last this often, or after this much, whichever comes first. */
+const CHECKPOINT_MS = 2000;
+const CHECKPOINT_BYTES = 256 * 1024 * 1024;
+/** How often trackers are asked for more peers, and how soon again when none is left. */
+const LOOKUP_MS = 15_000;
+const LOOKUP_AGAIN_MS = 2000;
+/** Refusals without one chunk between them after which a peer rests. */
+const REFUSALS_MAX_COUNT = 32;
+/** A slow peer's chunk is asked for a second time if another is expected to bring it in this fraction of the time. */
+const HELP_FRACTION = 0.5;
+
+export interface DownloadEvents {
+  progress(doneBytes: number, connectedCount: number): void;
+  peerConnected(address: string): void;
+  peerFailed(address: string, reason: string): void;
+  peerBanned(address: string, reason: string): void;
+  /** A sync failed: this many chunks are fetched again. */
+  syncFailed(chunkCount: number): void;
+}
+
+export interface DownloadOptions {
+  readonly catalog: Catalog;
+  readonly plan: Plan;
+  readonly store: PartStore;
+  readonly pool: HashPool;
+  readonly peers: readonly PeerAddress[];
+  /** Asks the trackers again. Never throws. */
+  readonly findPeers: () => Promise<readonly PeerAddress[]>;
+  /** Gives up when no chunk came for this long. */
+  readonly patienceMs: number;
+  readonly events: DownloadEvents;
+  /** Called with each chunk's hash as it lands, for contents whose hashes are not known before. */
+  readonly onHash?: (unit: number, hash: Uint8Array) => void;
+}
+
+export interface DownloadReport {
+  /** Verified bytes that came over the network. */
+  readonly fetchedBytes: number;
+  /** Bytes that arrived twice. */
+  readonly wastedBytes: number;
+  readonly peers: readonly { readonly address: string; readonly bytes: number; readonly chunks: number }[];
+}
+
+export class Download {
+  readonly #ports: SwarmPorts;
+  readonly #options: DownloadOptions;
+  readonly #swarm: Swarm;
+  readonly #queue = createRequestQueue(REQUESTS_MAX_COUNT);
+  #settle: { resolve: () => void; reject: (error: ShoalError) => void } | undefined;
+  #timer: Timer | undefined;
+  #isOver = false;
+  #isCheckpointing = false;
+  #checkpointDone: Promise<void> = Promise.resolve();
+  #hasSyncFailed = false;
+  #doneBytes = 0;
+  #fetchedBytes = 0;
+  #wastedBytes = 0;
+  #sinceCheckpointBytes = 0;
+  #lastCheckpointMs: number;
+  #lastProgressMs: number;
+  #lastLookupMs: number;
+  #isLookingUp = false;
+  #turn = 0;
+
+  constructor(ports: SwarmPorts, options: DownloadOptions) {
+    this.#ports = ports;
+    this.#options = options;
+    const nowMs = ports.clock.nowMs();
+    this.#lastCheckpointMs = nowMs;
+    this.#lastProgressMs = nowMs;
+    this.#lastLookupMs = nowMs;
+    const { events, catalog, plan } = options;
+    for (const [first, count] of plan.had.runs()) {
+      for (let unit = first; unit < first + count; unit += 1) this.#doneBytes += catalog.lengthOf(unit);
+    }
+    this.#swarm = new Swarm(ports, {
+      connected: (lane) => {
+        events.peerConnected(lane.key);
+        plan.forgetLacks(lane.key);
+        this.#pump();
+      },
+      failed: (lane, error) => events.peerFailed(lane.key, error.message),
+      banned: (lane, reason) => events.peerBanned(lane.key, reason),
+    });
+  }
+
+  /**
+   * Fetches everything that the plan misses; resolves when it is verified, written and synced. Throws `NETWORK` or `VERIFY_FAILED` where
+   * no peer is left, `DISK_FULL`, `DENIED` or `IO` for the disk, and what `stop` was given; what was verified is kept in each case.
+   */
+  async run(): Promise<DownloadReport> {
+    let failure: ShoalError | undefined;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#settle = { resolve, reject };
+        if (this.#options.plan.isDone) return this.#end();
+        this.#swarm.add(this.#options.peers);
+        this.#tick();
+      });
+    } catch (error) {
+      failure = asShoalError(error);
+    }
+    this.#timer?.cancel();
+    this.#swarm.close(new ShoalError('STOPPED', 'local', 'The fetch has ended.'));
+    await this.#queue.onIdle();
+    await this.#lastCheckpoint(failure);
+    return this.report();
+  }
+
+  /** Ends the fetch early; `run` throws `reason` after what was written is made to last. */
+  stop(reason: ShoalError): void {
+    this.#end(reason);
+  }
+
+  report(): DownloadReport {
+    const peers = this.#swarm.lanes
+      .filter((lane) => lane.chunkCount > 0)
+      .map((lane) => ({ address: lane.key, bytes: lane.bytes, chunks: lane.chunkCount }));
+    return { fetchedBytes: this.#fetchedBytes, wastedBytes: this.#wastedBytes, peers };
+  }
+
+  async #lastCheckpoint(failure: ShoalError | undefined): Promise<void> {
+    // A checkpoint that is under way has to end first: its units are not in the journal yet.
+    while (this.#isCheckpointing) await this.#checkpointDone;
+    const lost = await this.#options.store.checkpoint().catch((error: unknown) => {
+      throw failure ?? error;
+    });
+    if (failure !== undefined) throw failure;
+    if (lost.length > 0) {
+      throw new ShoalError(
+        'IO',
+        'environment',
+        `The disk failed to keep ${lost.length} chunks; check it, then run the same command again.`,
+      );
+    }
+  }
+
+  #end(error?: ShoalError): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    if (error === undefined) this.#settle?.resolve();
+    else this.#settle?.reject(error);
+  }
+
+  #tick(): void {
+    if (this.#isOver) return;
+    const nowMs = this.#ports.clock.nowMs();
+    this.#judgeLanes(nowMs);
+    this.#swarm.dialSome();
+    this.#lookupMaybe(nowMs);
+    this.#checkpointMaybe(nowMs);
+    this.#giveUpMaybe(nowMs);
+    this.#pump();
+    this.#options.events.progress(this.#doneBytes, this.#swarm.connected.length);
+    this.#timer = this.#ports.clock.setTimer('fetch tick', TICK_MS, () => this.#tick());
+  }
+
+  /** Gives every connected peer what it has room for, one chunk at a time in turn. */
+  #pump(): void {
+    if (this.#isOver) return;
+    const lanes = this.#swarm.connected;
+    // Another peer begins each time, so that a short file is spread as evenly as a long one.
+    this.#turn += 1;
+    const ordered = [
+      ...lanes.slice(this.#turn % Math.max(1, lanes.length)),
+      ...lanes.slice(0, this.#turn % Math.max(1, lanes.length)),
+    ];
+    for (let isMore = true; isMore; ) {
+      isMore = false;
+      for (const lane of ordered) if (this.#giveOne(lane)) isMore = true;
+    }
+  }
+
+  #giveOne(lane: Lane): boolean {
+    const { plan } = this.#options;
+    if (lane.connection === undefined || this.#queue.size > 0) return false;
+    if (lane.asked.size >= lane.score.depth(this.#usualChunkBytes)) return false;
+    const unit = plan.next(lane.key) ?? this.#help(lane);
+    if (unit === undefined) return false;
+    const nowMs = this.#ports.clock.nowMs();
+    lane.score.asked(nowMs, lane.asked.size === 0);
+    lane.asked.set(unit, nowMs);
+    void this.#queue.add(() => this.#fetchUnit(lane, unit));
+    return true;
+  }
+
+  /** Bytes of an average chunk: small in a folder of small files. */
+  get #usualChunkBytes(): number {
+    const { catalog } = this.#options;
+    return Math.max(1, Math.ceil(catalog.totalBytes / Math.max(1, catalog.unitCount)));
+  }
+
+  /** A chunk that an idle peer should bring in place of a slower one, claimed for it. */
+  #help(helper: Lane): number | undefined {
+    if (helper.asked.size > 0) return undefined;
+    const chunkBytes = this.#usualChunkBytes;
+    const nowMs = this.#ports.clock.nowMs();
+    const ownMs = helper.score.expectedMs(chunkBytes, 1);
+    for (const lane of this.#swarm.connected) {
+      if (lane === helper) continue;
+      const isSlow = lane.connection?.head !== undefined && lane.score.judge(lane.connection.head, chunkBytes, nowMs) !== 'ok';
+      const units = [...lane.asked.keys()];
+      // From the last, which it would bring last.
+      for (let at = units.length - 1; at >= 0; at -= 1) {
+        const unit = units[at] ?? 0;
+        const isFaster = ownMs < HELP_FRACTION * lane.score.expectedMs(chunkBytes, at + 1);
+        if (!(isSlow || isFaster) || !this.#options.plan.mayDuplicate(unit, helper.key)) continue;
+        this.#options.plan.duplicate(unit, helper.key);
+        return unit;
+      }
+    }
+    return undefined;
+  }
+
+  async #fetchUnit(lane: Lane, unit: number): Promise<void> {
+    const place = this.#options.catalog.locate(unit);
+    const askedMs = lane.asked.get(unit) ?? 0;
+    const connection = lane.connection;
+    if (connection === undefined || this.#isOver)
+      return this.#notDelivered(lane, unit, new ShoalError('NETWORK', 'remote', 'The peer is gone.'));
+    try {
+      const slot = await connection.getChunk(place.file.content, place.chunkIndex, place.lengthBytes);
+      const receivedMs = this.#ports.clock.nowMs();
+      lane.asked.delete(unit);
+      this.#pump();
+      try {
+        await this.#land(lane, unit, place, slot.chunkOffset, askedMs, receivedMs);
+      } finally {
+        this.#ports.slots.release(slot);
+      }
+    } catch (error) {
+      this.#notDelivered(lane, unit, asShoalError(error));
+    }
+    this.#pump();
+  }
+
+  async #land(
+    lane: Lane,
+    unit: number,
+    place: UnitPlace,
+    slotOffset: number,
+    askedMs: number,
+    receivedMs: number,
+  ): Promise<void> {
+    const { plan, store, pool } = this.#options;
+    if (plan.had.has(unit)) {
+      this.#wastedBytes += place.lengthBytes;
+      return;
+    }
+    const landing = { slotOffset, lengthBytes: place.lengthBytes, expectation: place.expectation, position: place.position };
+    try {
+      const fd = await store.acquire(place.fileIndex);
+      const result = await pool.land({ ...landing, fd }, place.file.hashName).finally(() => store.release(place.fileIndex));
+      if (result.kind === 'failed') throw diskErrorOfCode(result.code, store.pathOf(place.fileIndex), result.message);
+      if (result.kind === 'mismatch') {
+        plan.failed(unit, lane.key, false);
+        lane.isLiar = true;
+        this.#swarm.ban(lane, `chunk ${place.chunkIndex} that it sent is not what its hash says`);
+        return;
+      }
+      this.#options.onHash?.(unit, result.hash);
+    } catch (error) {
+      // The disk, not the peer: nothing can go on until it is mended.
+      plan.failed(unit, lane.key, false);
+      this.#end(asShoalError(error));
+      return;
+    }
+    lane.score.delivered(askedMs, receivedMs, place.lengthBytes);
+    this.#count(lane, unit, place.lengthBytes);
+  }
+
+  #count(lane: Lane, unit: number, bytes: number): void {
+    if (!this.#options.plan.landed(unit)) {
+      this.#wastedBytes += bytes;
+      return;
+    }
+    this.#options.store.wrote(unit);
+    lane.refusalCount = 0;
+    lane.bytes += bytes;
+    lane.chunkCount += 1;
+    this.#doneBytes += bytes;
+    this.#fetchedBytes += bytes;
+    this.#sinceCheckpointBytes += bytes;
+    this.#lastProgressMs = this.#ports.clock.nowMs();
+    if (this.#options.plan.isDone) this.#end();
+  }
+
+  #notDelivered(lane: Lane, unit: number, error: ShoalError): void {
+    lane.asked.delete(unit);
+    const isRefusal = lane.connection !== undefined && lane.connection.failure === undefined;
+    this.#options.plan.failed(unit, lane.key, isRefusal && error.code !== 'BUSY' && error.code !== 'LIMIT');
+    if (this.#isOver) return;
+    if (!isRefusal) {
+      if (error.code === 'PROTOCOL') this.#swarm.ban(lane, error.message);
+      else this.#swarm.drop(lane, error);
+      return;
+    }
+    lane.refusalCount += 1;
+    if (error.code === 'BUSY' || error.code === 'LIMIT' || lane.refusalCount >= REFUSALS_MAX_COUNT) {
+      lane.refusalCount = 0;
+      this.#swarm.drop(lane, error);
+    }
+  }
+
+  #judgeLanes(nowMs: number): void {
+    for (const lane of this.#swarm.connected) {
+      if (lane.connection?.failure !== undefined) this.#swarm.drop(lane, lane.connection.failure);
+      const head = lane.connection?.head;
+      if (head !== undefined && lane.score.judge(head, this.#usualChunkBytes, nowMs) === 'dead') {
+        this.#swarm.drop(lane, new ShoalError('NETWORK', 'remote', `Peer ${lane.key} stopped sending.`));
+      }
+    }
+  }
+
+  #lookupMaybe(nowMs: number): void {
+    const isNeeded = nowMs - this.#lastLookupMs > (this.#swarm.isHopeless ? LOOKUP_AGAIN_MS : LOOKUP_MS);
+    if (!isNeeded || this.#isLookingUp) return;
+    this.#isLookingUp = true;
+    void this.#options.findPeers().then((peers) => {
+      this.#isLookingUp = false;
+      this.#lastLookupMs = this.#ports.clock.nowMs();
+      if (this.#isOver) return;
+      this.#swarm.add(peers);
+      // Nobody is left, and nobody new came: waiting longer helps nobody.
+      if (this.#swarm.isHopeless) this.#giveUp();
+    });
+  }
+
+  #giveUpMaybe(nowMs: number): void {
+    const isWaiting = this.#swarm.lanes.some((lane) => lane.asked.size > 0);
+    if (!isWaiting && nowMs - this.#lastProgressMs > this.#options.patienceMs) this.#giveUp();
+  }
+
+  #giveUp(): void {
+    const { plan } = this.#options;
+    const missing = `${plan.missingCount} of ${plan.had.length} chunks are missing (the first is ${plan.had.nextMissing(0)})`;
+    const keep = 'What is verified is kept: run the same command again when a peer is there.';
+    const lanes = this.#swarm.lanes;
+    if (lanes.length > 0 && lanes.every((lane) => lane.isLiar)) {
+      this.#end(new ShoalError('VERIFY_FAILED', 'remote', `Every peer sent wrong data and was banned; ${missing}. ${keep}`));
+    } else this.#end(new ShoalError('NETWORK', 'remote', `No peer is left that has what is missing; ${missing}. ${keep}`));
+  }
+
+  #checkpointMaybe(nowMs: number): void {
+    const isDue = nowMs - this.#lastCheckpointMs > CHECKPOINT_MS || this.#sinceCheckpointBytes > CHECKPOINT_BYTES;
+    if (!isDue || this.#isCheckpointing) return;
+    this.#isCheckpointing = true;
+    this.#lastCheckpointMs = nowMs;
+    this.#sinceCheckpointBytes = 0;
+    this.#checkpointDone = this.#options.store
+      .checkpoint()
+      .then((lost) => this.#noteLost(lost))
+      .catch((error: unknown) => this.#end(asShoalError(error)))
+      .finally(() => {
+        this.#isCheckpointing = false;
+      });
+  }
+
+  #noteLost(lost: readonly number[]): void {
+    if (lost.length === 0) return;
+    if (this.#hasSyncFailed)
+      throw new ShoalError('IO', 'environment', 'The disk failed to keep what was written, twice; check it.');
+    this.#hasSyncFailed = true;
+    for (const unit of lost) {
+      this.#options.plan.lost(unit);
+      this.#doneBytes -= this.#options.catalog.lengthOf(unit);
+    }
+    this.#options.events.syncFailed(lost.length);
+  }
+}

@@ -1,0 +1,99 @@
+/** The folder half of a fetch: from the bytes of an index to a catalog, and whether a folder on disk is that one already. */
+import { readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { chunkCount } from '../../common/core/chunks.js';
+import { protocolError, ShoalError } from '../../common/core/errors.js';
+import { type FolderFile, folderFromRaw } from '../../common/core/folder-index.js';
+import { HASH_BYTES, type HashName } from '../../common/core/hash.js';
+import { CHUNK_BYTES, CHUNKS_MAX_COUNT, FOLDER_INDEX_MAX_BYTES } from '../../common/core/limits.js';
+import { unpackMsgpack } from '../../common/wire/msgpack.js';
+import { hashFileRoot } from '../hash/file-root.js';
+import type { HashPool } from '../hash/hash-pool.js';
+import { type KnownHashes, readJournal } from '../store/journal.js';
+import { Catalog, type CatalogFile } from './catalog.js';
+import type { MetadataFetch } from './metadata.js';
+import { inspectTarget } from './target.js';
+
+/** Reads a verified index from disk. Throws `PROTOCOL` where it is none, or larger than an index may be. */
+export async function readFolderIndex(path: string): Promise<FolderFile[]> {
+  const { size } = await stat(path);
+  if (size > FOLDER_INDEX_MAX_BYTES) throw protocolError(`The folder's index is larger than ${FOLDER_INDEX_MAX_BYTES} bytes.`);
+  const files = folderFromRaw(unpackMsgpack(await readFile(path)));
+  const tooLarge = files.find((file) => chunkCount(file.sizeBytes) > CHUNKS_MAX_COUNT);
+  if (tooLarge !== undefined)
+    throw protocolError(`"${tooLarge.path}" in the folder claims to be larger than this program can fetch.`);
+  return files;
+}
+
+/**
+ * The catalog of a folder: files of one chunk are verified by their root alone, the manifests of larger ones are taken from the journal
+ * of an earlier run or from the peers. Throws as `MetadataFetch.manifests`.
+ */
+export async function folderCatalog(
+  files: readonly FolderFile[],
+  hashName: HashName,
+  metadata: MetadataFetch,
+  pool: HashPool,
+  journalPath: string,
+): Promise<Catalog> {
+  const kept = (await readJournal(journalPath))?.hashes ?? new Map<number, KnownHashes>();
+  const known = new Map<number, KnownHashes>();
+  for (const [index, file] of files.entries()) {
+    const hashes = kept.get(index);
+    if (hashes !== undefined && (await isOf(file, hashes, pool))) known.set(index, hashes);
+  }
+  const wanted = [...files.entries()].filter(([index, file]) => chunkCount(file.sizeBytes) > 1 && !known.has(index));
+  const wishes = wanted.map(([, { root, sizeBytes }]) => ({ content: { by: 'root', root } as const, root, sizeBytes }));
+  const manifests = await metadata.manifests(wishes);
+  for (const [at, [index]] of wanted.entries()) {
+    const manifest = manifests[at];
+    if (manifest !== undefined) known.set(index, { hashName: manifest.hashName, hashes: manifest.hashes });
+  }
+  return new Catalog(files.map((file, index) => catalogFile(file, hashName, known.get(index))));
+}
+
+async function isOf(file: FolderFile, { hashName, hashes }: KnownHashes, pool: HashPool): Promise<boolean> {
+  if (hashes.length !== chunkCount(file.sizeBytes) * HASH_BYTES) return false;
+  return (await pool.root({ sizeBytes: file.sizeBytes, chunkBytes: CHUNK_BYTES, hashes }, hashName)) === file.root;
+}
+
+function catalogFile(file: FolderFile, hashName: HashName, known: KnownHashes | undefined): CatalogFile {
+  return {
+    path: file.path,
+    sizeBytes: file.sizeBytes,
+    content: { by: 'root', root: file.root },
+    root: file.root,
+    hashName: known?.hashName ?? hashName,
+    hashes: known?.hashes,
+    ...(file.mtimeMs === undefined ? {} : { mtimeMs: file.mtimeMs }),
+    ...(file.mode === undefined ? {} : { mode: file.mode }),
+  };
+}
+
+/** Whether every file of the catalog is below `target` already, byte for byte. Other files there do not matter. */
+export async function isFolderThere(target: string, catalog: Catalog, pool: HashPool): Promise<boolean> {
+  const paths = catalog.files.map((file) => join(target, file.path ?? ''));
+  for (const [index, file] of catalog.files.entries()) {
+    const state = await inspectTarget(paths[index] ?? '');
+    if (state.kind !== 'file' || state.sizeBytes !== file.sizeBytes) return false;
+  }
+  for (const [index, file] of catalog.files.entries()) {
+    const root = await hashFileRoot(pool, paths[index] ?? '', file.sizeBytes, file.hashName);
+    if (root !== file.root) return false;
+  }
+  return true;
+}
+
+/** Throws `VERIFY_FAILED` where an empty file's root is not that of nothing: no chunk would ever show it. */
+export async function checkEmptyFiles(catalog: Catalog, pool: HashPool): Promise<void> {
+  for (const file of catalog.files) {
+    if (file.sizeBytes > 0 || file.root === undefined) continue;
+    const root = await pool.root({ sizeBytes: 0, chunkBytes: CHUNK_BYTES, hashes: new Uint8Array(0) }, file.hashName);
+    if (root !== file.root)
+      throw new ShoalError(
+        'VERIFY_FAILED',
+        'remote',
+        `"${file.path ?? 'the file'}" is said to be empty, but its root is another.`,
+      );
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * Manifests, before the first chunk: asks the peers until one gives a manifest that the root confirms.
+ *
+ * A peer whose manifest does not match the root is not asked again here; whether it serves chunks is for the download to find out.
+ * Nothing a manifest claims is believed before its root was computed and compared.
+ */
+import { chunkCount } from '../../common/core/chunks.js';
+import { asShoalError, ShoalError } from '../../common/core/errors.js';
+import { HASH_BYTES } from '../../common/core/hash.js';
+import { MANIFEST_MAX_BYTES } from '../../common/core/limits.js';
+import { type Manifest, manifestFromRaw } from '../../common/core/manifest.js';
+import type { PeerAddress } from '../../common/core/peer-address.js';
+import type { ContentRoot } from '../../common/core/root.js';
+import { unpackMsgpack } from '../../common/wire/msgpack.js';
+import type { ContentRef } from '../../common/wire/peer-lines.js';
+import type { HashPool } from '../hash/hash-pool.js';
+import { createRequestQueue } from './request-queue.js';
+import { type Lane, Swarm, type SwarmPorts } from './swarm.js';
+
+/** Milliseconds for one manifest from one peer. */
+const MANIFEST_DEADLINE_MS = 20_000;
+/** Manifests of a folder's files that are asked for at once. */
+const MANIFESTS_AT_ONCE_COUNT = 64;
+const TICK_MS = 200;
+
+export interface ManifestWish {
+  readonly content: ContentRef;
+  readonly root: ContentRoot;
+  /** Where it is known for sure. */
+  readonly sizeBytes: number | undefined;
+}
+
+export interface MetadataEvents {
+  peerFailed(address: string, reason: string): void;
+  peerBanned(address: string, reason: string): void;
+}
+
+/** Fetches manifests from a set of peers. */
+export class MetadataFetch {
+  readonly #ports: SwarmPorts;
+  readonly #pool: HashPool;
+  readonly #swarm: Swarm;
+  readonly #wakers = new Set<() => void>();
+  #stopped: ShoalError | undefined;
+
+  constructor(ports: SwarmPorts, pool: HashPool, peers: readonly PeerAddress[], events: MetadataEvents) {
+    this.#ports = ports;
+    this.#pool = pool;
+    this.#swarm = new Swarm(ports, {
+      connected: () => this.#wake(),
+      failed: (lane, error) => {
+        events.peerFailed(lane.key, error.message);
+        this.#wake();
+      },
+      banned: (lane, reason) => {
+        events.peerBanned(lane.key, reason);
+        this.#wake();
+      },
+    });
+    this.#swarm.add(peers);
+  }
+
+  /**
+   * One manifest. `undefined` where peers answered and none has it (a stranger's peer knows only GET_CHUNK).
+   * Throws `NETWORK` where nobody could be asked, `VERIFY_FAILED` where only wrong ones came, and what `stop` was given.
+   */
+  async manifest(wish: ManifestWish): Promise<Manifest | undefined> {
+    const asked = new Set<Lane>();
+    let isRefused = false;
+    let wrong: ShoalError | undefined;
+    for (;;) {
+      const lane = await this.#laneExcept(asked);
+      if (lane === undefined) break;
+      asked.add(lane);
+      try {
+        return await this.#ask(lane, wish);
+      } catch (error) {
+        const shoal = asShoalError(error);
+        if (shoal.code === 'VERIFY_FAILED') {
+          wrong = shoal;
+          this.#swarm.ban(lane, shoal.message);
+        } else if (lane.connection !== undefined && lane.connection.failure === undefined) isRefused = true;
+        else this.#swarm.drop(lane, shoal);
+      }
+    }
+    if (this.#stopped !== undefined) throw this.#stopped;
+    if (isRefused) return undefined;
+    if (wrong !== undefined) throw wrong;
+    throw new ShoalError(
+      'NETWORK',
+      'remote',
+      'None of the peers that have it could be reached. Are they running, and does a firewall let their ports through?',
+    );
+  }
+
+  /** Many manifests, in the order of the wishes. Throws as `manifest`, and `NOT_FOUND` where nobody has one of them. */
+  async manifests(wishes: readonly ManifestWish[]): Promise<Manifest[]> {
+    const queue = createRequestQueue(MANIFESTS_AT_ONCE_COUNT);
+    try {
+      return await queue.addAll(
+        wishes.map((wish) => async () => {
+          const manifest = await this.manifest(wish);
+          if (manifest === undefined) throw new ShoalError('NOT_FOUND', 'remote', `No peer gives the manifest of @${wish.root}.`);
+          return manifest;
+        }),
+      );
+    } catch (error) {
+      queue.clear();
+      throw error;
+    }
+  }
+
+  /** Ends everything under way with `reason`. Idempotent. */
+  close(reason: ShoalError): void {
+    this.#stopped ??= reason;
+    this.#swarm.close(reason);
+    this.#wake();
+  }
+
+  async #ask(lane: Lane, { content, root, sizeBytes }: ManifestWish): Promise<Manifest> {
+    const maxBytes = sizeBytes === undefined ? MANIFEST_MAX_BYTES : HASH_BYTES * chunkCount(sizeBytes) + 64 * 1024;
+    const connection = lane.connection;
+    if (connection === undefined) throw new ShoalError('NETWORK', 'remote', 'The peer is gone.');
+    const deadline = this.#ports.clock.setTimer('manifest deadline', MANIFEST_DEADLINE_MS, () => {
+      this.#swarm.drop(lane, new ShoalError('NETWORK', 'remote', `Peer ${lane.key} does not answer.`));
+    });
+    const bytes = await connection.getManifest(content, maxBytes).finally(() => deadline.cancel());
+    try {
+      const manifest = manifestFromRaw(unpackMsgpack(bytes));
+      const found = await this.#pool.root(manifest, manifest.hashName);
+      if (found === root && (sizeBytes === undefined || sizeBytes === manifest.sizeBytes)) return manifest;
+    } catch (error) {
+      if (asShoalError(error).fault !== 'remote') throw error;
+      throw new ShoalError('VERIFY_FAILED', 'remote', `its manifest is malformed: ${asShoalError(error).message}`, error);
+    }
+    throw new ShoalError('VERIFY_FAILED', 'remote', 'its manifest is not the one that the root names');
+  }
+
+  /** A connected peer that was not asked yet, waiting for one as long as there is hope; the least busy one first. */
+  async #laneExcept(asked: ReadonlySet<Lane>): Promise<Lane | undefined> {
+    while (this.#stopped === undefined) {
+      const free = this.#swarm.connected.filter((lane) => !asked.has(lane));
+      const index = this.#ports.random.below(Math.max(1, free.length));
+      if (free[index] !== undefined) return free[index];
+      const isHope = this.#swarm.lanes.some((lane) => !asked.has(lane) && !lane.score.isGivenUp);
+      if (!isHope) return undefined;
+      await this.#nextEvent();
+      this.#swarm.dialSome();
+    }
+    return undefined;
+  }
+
+  #nextEvent(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = this.#ports.clock.setTimer('manifest wait', TICK_MS, () => wake());
+      const wake = () => {
+        timer.cancel();
+        this.#wakers.delete(wake);
+        resolve();
+      };
+      this.#wakers.add(wake);
+    });
+  }
+
+  #wake(): void {
+    for (const wake of [...this.#wakers]) wake();
+  }
+}

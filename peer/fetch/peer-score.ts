@@ -1,0 +1,133 @@
+/**
+ * What is known of one peer: how fast it is, how far away, how often it failed, whether it lied. Pure: `now` comes in.
+ *
+ * Rates count verified bytes only, so that a liar earns nothing. After a failure the peer rests, twice as long each time; the first
+ * bad chunk bans it for the session.
+ */
+import type { Random } from '../../common/ports/random.js';
+
+/** Requests kept open at a peer before its rate is known. */
+const FIRST_DEPTH_COUNT = 4;
+/** Fewest and most requests kept open: one being sent and one waiting, and what fits in the buffers of a long fat link. */
+const DEPTH_MIN_COUNT = 2;
+const DEPTH_MAX_COUNT = 64;
+/** Bytes of chunks kept open at one peer at most. */
+const DEPTH_MAX_BYTES = 16 * 1024 * 1024;
+/** Milliseconds of work that a peer should have waiting beyond the round trip. */
+const DEPTH_MARGIN_MS = 50;
+
+/** A chunk may take this many times what the peer's rate says, within these bounds. */
+const DEADLINE_FACTOR = 8;
+const DEADLINE_MIN_MS = 5000;
+const DEADLINE_MAX_MS = 15_000;
+const DEADLINE_UNKNOWN_MS = 10_000;
+
+/** Past its deadline a peer must bring this much at least, or it is cut off: a slow modem does, a drip does not. */
+const RATE_MIN_BYTES_PER_SECOND = 4096;
+
+const REST_FIRST_MS = 1000;
+const REST_MAX_MS = 30_000;
+/** Failures in a row, without one chunk between them, after which a peer is left alone. */
+const FAILURES_MAX_COUNT = 4;
+
+/** Weight of a new rate sample, and the shortest time that one is taken over: chunks arrive in bursts. */
+const RATE_WEIGHT = 0.3;
+const WINDOW_MS = 50;
+const FIRST_WINDOW_MS = 2;
+
+export type HeadVerdict = 'ok' | 'slow' | 'dead';
+
+export class PeerScore {
+  #bytesPerSecond: number | undefined;
+  #latencyMs: number | undefined;
+  #windowSinceMs = 0;
+  #windowBytes = 0;
+  #failureCount = 0;
+  #restUntilMs = Number.NEGATIVE_INFINITY;
+  #isBanned = false;
+
+  /** Bytes a second of verified chunks; `undefined` before the first. */
+  get bytesPerSecond(): number | undefined {
+    return this.#bytesPerSecond;
+  }
+
+  get isBanned(): boolean {
+    return this.#isBanned;
+  }
+
+  /** Whether it failed too often to be tried again. */
+  get isGivenUp(): boolean {
+    return this.#isBanned || this.#failureCount >= FAILURES_MAX_COUNT;
+  }
+
+  /** When it may be tried again, by the clock. */
+  get restUntilMs(): number {
+    return this.#restUntilMs;
+  }
+
+  /** A request is sent; `isFirst` where none was open, so that idle time does not count as slowness. */
+  asked(nowMs: number, isFirst: boolean): void {
+    if (!isFirst) return;
+    this.#windowSinceMs = nowMs;
+    this.#windowBytes = 0;
+  }
+
+  /** A chunk that was asked for at `askedMs` arrived at `receivedMs` and is right. */
+  delivered(askedMs: number, receivedMs: number, bytes: number): void {
+    this.#failureCount = 0;
+    this.#latencyMs = Math.min(this.#latencyMs ?? Number.POSITIVE_INFINITY, receivedMs - askedMs);
+    this.#windowBytes += bytes;
+    const windowMs = receivedMs - this.#windowSinceMs;
+    if (windowMs < (this.#bytesPerSecond === undefined ? FIRST_WINDOW_MS : WINDOW_MS)) return;
+    const rate = (this.#windowBytes * 1000) / windowMs;
+    this.#bytesPerSecond =
+      this.#bytesPerSecond === undefined ? rate : this.#bytesPerSecond + RATE_WEIGHT * (rate - this.#bytesPerSecond);
+    this.#windowSinceMs = receivedMs;
+    this.#windowBytes = 0;
+  }
+
+  /** The connection failed, stalled or refused. */
+  failed(nowMs: number, random: Random): void {
+    this.#failureCount += 1;
+    const restMs = Math.min(REST_MAX_MS, REST_FIRST_MS * 2 ** (this.#failureCount - 1));
+    // Half of the rest is chance, so that many fetchers do not come back at once.
+    this.#restUntilMs = nowMs + restMs / 2 + random.below(Math.ceil(restMs / 2) + 1);
+  }
+
+  /** A tracker names it again long after it failed: it may be back. */
+  revive(nowMs: number): void {
+    if (!this.#isBanned && nowMs > this.#restUntilMs + REST_MAX_MS) this.#failureCount = 0;
+  }
+
+  /** It sent a chunk that is not what was asked for. */
+  lied(): void {
+    this.#isBanned = true;
+  }
+
+  /** How many requests to keep open: bandwidth × delay, and a margin, in chunks of `chunkBytes`. */
+  depth(chunkBytes: number): number {
+    if (this.#bytesPerSecond === undefined) return FIRST_DEPTH_COUNT;
+    const horizonMs = 2 * Math.min(this.#latencyMs ?? 0, 1000) + DEPTH_MARGIN_MS;
+    const wanted = Math.ceil((this.#bytesPerSecond * horizonMs) / 1000 / chunkBytes);
+    const most = Math.min(DEPTH_MAX_COUNT, Math.max(DEPTH_MIN_COUNT, Math.floor(DEPTH_MAX_BYTES / chunkBytes)));
+    return Math.max(DEPTH_MIN_COUNT, Math.min(most, wanted));
+  }
+
+  /** Judges the oldest open request: `slow` may be helped by another peer, `dead` is to be cut off. */
+  judge(head: { readonly sinceMs: number; readonly gotBytes: number }, chunkBytes: number, nowMs: number): HeadVerdict {
+    const ageMs = nowMs - head.sinceMs;
+    if (ageMs <= this.#deadlineMs(chunkBytes)) return 'ok';
+    return (head.gotBytes * 1000) / ageMs < RATE_MIN_BYTES_PER_SECOND ? 'dead' : 'slow';
+  }
+
+  /** Milliseconds that `chunkCount` more chunks would take. Unknown peers count as slow. */
+  expectedMs(chunkBytes: number, chunkCount: number): number {
+    return this.#bytesPerSecond === undefined ? DEADLINE_UNKNOWN_MS : (chunkBytes * chunkCount * 1000) / this.#bytesPerSecond;
+  }
+
+  #deadlineMs(chunkBytes: number): number {
+    if (this.#bytesPerSecond === undefined) return DEADLINE_UNKNOWN_MS;
+    const usualMs = (chunkBytes * 1000) / this.#bytesPerSecond;
+    return Math.max(DEADLINE_MIN_MS, Math.min(DEADLINE_MAX_MS, DEADLINE_FACTOR * usualMs));
+  }
+}

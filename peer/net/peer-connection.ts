@@ -1,0 +1,164 @@
+/**
+ * One connection to one peer, as a client: requests out, replies in order, all of them pipelined.
+ *
+ * It owns the socket and the slots that replies land in until they are handed out. It never judges speed: it says since when the
+ * oldest reply is due and how much of it is there (`head`), and the download decides.
+ * Invariant: requests that were not answered when the connection ends all fail, once.
+ */
+import { protocolError, ShoalError } from '../../common/core/errors.js';
+import { formatPeerAddress, type PeerAddress } from '../../common/core/peer-address.js';
+import type { Clock } from '../../common/ports/clock.js';
+import type { ByteStream, Dialer, StreamHandlers } from '../../common/ports/net.js';
+import { type ContentRef, formatPeerRequest } from '../../common/wire/peer-lines.js';
+import type { Slot, SlotMemory } from '../hash/slot-memory.js';
+import { ReplyParser } from './reply-parser.js';
+
+export interface PeerConnectionPorts {
+  readonly dialer: Dialer;
+  readonly clock: Clock;
+  readonly slots: SlotMemory;
+}
+
+interface OpenRequest {
+  readonly resolve: (value: Slot | Uint8Array) => void;
+  readonly reject: (error: ShoalError) => void;
+}
+
+/** The oldest open request. */
+export interface ReplyHead {
+  /** When it became the oldest, by the clock. */
+  readonly sinceMs: number;
+  readonly gotBytes: number;
+}
+
+export class PeerConnection {
+  readonly address: PeerAddress;
+  readonly #ports: PeerConnectionPorts;
+  readonly #parser: ReplyParser;
+  readonly #open: OpenRequest[] = [];
+  #stream: ByteStream | undefined;
+  #headSinceMs = 0;
+  #surplus: Uint8Array | undefined;
+  #failure: ShoalError | undefined;
+
+  /** Connects. Throws `NETWORK`. */
+  static async connect(ports: PeerConnectionPorts, address: PeerAddress, timeoutMs: number): Promise<PeerConnection> {
+    const connection = new PeerConnection(ports, address);
+    connection.#stream = await ports.dialer.dial({ host: address.ip, port: address.port }, timeoutMs, () =>
+      connection.#handlers(),
+    );
+    return connection;
+  }
+
+  private constructor(ports: PeerConnectionPorts, address: PeerAddress) {
+    this.#ports = ports;
+    this.address = address;
+    this.#parser = new ReplyParser({
+      takeSlot: () => ports.slots.take(),
+      releaseSlot: (slot) => ports.slots.release(slot),
+      chunk: (slot) => this.#settle((request) => request.resolve(slot)),
+      document: (bytes) => this.#settle((request) => request.resolve(bytes)),
+      refused: (error) => this.#settle((request) => request.reject(error)),
+    });
+  }
+
+  /** Why the connection ended; `undefined` while it is up. */
+  get failure(): ShoalError | undefined {
+    return this.#failure;
+  }
+
+  /** The oldest open request, or `undefined` where none is open or we ourselves hold it up. */
+  get head(): ReplyHead | undefined {
+    if (this.#open.length === 0 || this.#parser.isStarved) return undefined;
+    return { sinceMs: this.#headSinceMs, gotBytes: this.#parser.replyBytes };
+  }
+
+  /**
+   * Asks for a chunk of a known size. Resolves with the slot it lies in, which is then the caller's to release.
+   * Throws the peer's ERR (code as sent), `PROTOCOL` or `NETWORK`.
+   */
+  getChunk(content: ContentRef, chunkIndex: number, sizeBytes: number): Promise<Slot> {
+    return this.#request(formatPeerRequest({ verb: 'GET_CHUNK', content, chunkIndex }), {
+      kind: 'chunk',
+      sizeBytes,
+    }) as Promise<Slot>;
+  }
+
+  /** Asks for a manifest of at most `maxBytes`. Throws as `getChunk`. */
+  getManifest(content: ContentRef, maxBytes: number): Promise<Uint8Array> {
+    return this.#request(formatPeerRequest({ verb: 'GET_MANIFEST', content }), {
+      kind: 'document',
+      maxBytes,
+    }) as Promise<Uint8Array>;
+  }
+
+  /** Ends the connection; open requests fail with `reason`. Idempotent. */
+  close(reason: ShoalError): void {
+    if (this.#failure !== undefined) return;
+    this.#failure = reason;
+    this.#parser.close();
+    this.#stream?.destroy();
+    for (const request of this.#open.splice(0)) request.reject(reason);
+  }
+
+  #request(line: string, expected: Parameters<ReplyParser['expect']>[0]): Promise<Slot | Uint8Array> {
+    const failure = this.#failure;
+    if (failure !== undefined) return Promise.reject(failure);
+    return new Promise((resolve, reject) => {
+      if (this.#open.length === 0) this.#headSinceMs = this.#ports.clock.nowMs();
+      this.#open.push({ resolve, reject });
+      this.#parser.expect(expected);
+      if (this.#parser.isStarved) this.#waitForSlot();
+      this.#stream?.write(line);
+    });
+  }
+
+  #settle(answer: (request: OpenRequest) => void): void {
+    const request = this.#open.shift();
+    this.#headSinceMs = this.#ports.clock.nowMs();
+    if (request !== undefined) answer(request);
+  }
+
+  #handlers(): StreamHandlers {
+    return {
+      buffer: () => this.#parser.buffer(),
+      data: (bytes) => this.#receive(bytes),
+      ended: () => this.close(this.#networkError('closed the connection')),
+      closed: (error) =>
+        this.close(this.#networkError(error === undefined ? 'closed the connection' : `was lost: ${error.message}`)),
+    };
+  }
+
+  #receive(bytes: Uint8Array): void {
+    if (this.#failure !== undefined) return;
+    try {
+      this.#surplus = this.#parser.receive(bytes);
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      this.close(protocolError(`Peer ${formatPeerAddress(this.address)} broke the protocol. ${text}`));
+      return;
+    }
+    // All slots are taken: stop reading until one is free, which in turn stops the sender.
+    if (this.#parser.isStarved) this.#waitForSlot();
+  }
+
+  #waitForSlot(): void {
+    this.#stream?.pause();
+    this.#ports.slots.whenFree(() => {
+      if (this.#failure !== undefined) {
+        this.#ports.slots.wakeNext();
+        return;
+      }
+      if (!this.#parser.retrySlot()) return this.#waitForSlot();
+      this.#headSinceMs = this.#ports.clock.nowMs();
+      const surplus = this.#surplus;
+      this.#surplus = undefined;
+      if (surplus !== undefined) this.#receive(surplus);
+      if (!this.#parser.isStarved) this.#stream?.resume();
+    });
+  }
+
+  #networkError(what: string): ShoalError {
+    return new ShoalError('NETWORK', 'remote', `Peer ${formatPeerAddress(this.address)} ${what}.`);
+  }
+}

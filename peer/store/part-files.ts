@@ -1,0 +1,157 @@
+/**
+ * The unfinished files on disk: opens them as they are needed, keeps a bounded number open, knows which were written since the last
+ * sync. Files are sparse: they have their full size from the start, and holes where nothing was written.
+ *
+ * Nothing here follows a symlink: neither at a file nor at a folder on the way to it.
+ * Invariant: a handle with users is never closed; a file that was written is in `dirty` until a sync of it succeeded.
+ */
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { ShoalError, systemCode } from '../../common/core/errors.js';
+import type { Catalog } from '../fetch/catalog.js';
+import { diskError } from './disk-error.js';
+
+/** Handles kept open without a user: a folder of small files opens each once, and a few large ones stay open. */
+const IDLE_HANDLES_MAX_COUNT = 32;
+/** Files synced at the same time: as many as Node's own threads. */
+const SYNCS_AT_ONCE_COUNT = 4;
+
+interface OpenFile {
+  readonly handle: Promise<FileHandle>;
+  userCount: number;
+}
+
+export class PartFiles {
+  readonly #part: string;
+  readonly #catalog: Catalog;
+  /** In order of last use, oldest first. */
+  readonly #open = new Map<number, OpenFile>();
+  readonly #folders = new Set<string>();
+  #dirty = new Set<number>();
+
+  constructor(part: string, catalog: Catalog) {
+    this.#part = part;
+    this.#catalog = catalog;
+  }
+
+  pathOf(fileIndex: number): string {
+    const path = this.#catalog.files[fileIndex]?.path;
+    return path === undefined ? this.#part : join(this.#part, path);
+  }
+
+  /** A descriptor to write to until `release`. Throws `DENIED`, `DISK_FULL` or `IO`, naming the file. */
+  async acquire(fileIndex: number): Promise<number> {
+    let file = this.#open.get(fileIndex);
+    if (file === undefined) file = { handle: this.#create(fileIndex), userCount: 0 };
+    else this.#open.delete(fileIndex);
+    this.#open.set(fileIndex, file);
+    file.userCount += 1;
+    try {
+      return (await file.handle).fd;
+    } catch (error) {
+      file.userCount -= 1;
+      if (this.#open.get(fileIndex) === file) this.#open.delete(fileIndex);
+      throw diskError(error, this.pathOf(fileIndex));
+    }
+  }
+
+  /** Ends one use; `isWritten` where bytes were written. */
+  release(fileIndex: number, isWritten: boolean): void {
+    const file = this.#open.get(fileIndex);
+    if (file === undefined) return;
+    file.userCount -= 1;
+    if (isWritten) this.#dirty.add(fileIndex);
+    if (this.#open.size > IDLE_HANDLES_MAX_COUNT) this.#closeOldest();
+  }
+
+  /** Brings everything that was written before this call to the disk. Throws `DISK_FULL` or `IO`; then nothing counts as synced. */
+  async sync(): Promise<void> {
+    const dirty = [...this.#dirty];
+    this.#dirty = new Set();
+    const syncSome = async () => {
+      for (let fileIndex = dirty.pop(); fileIndex !== undefined; fileIndex = dirty.pop()) await this.#syncOne(fileIndex);
+    };
+    await Promise.all(Array.from({ length: SYNCS_AT_ONCE_COUNT }, syncSome));
+  }
+
+  /** Folders that were made, for the final sync. */
+  get folders(): readonly string[] {
+    return [...this.#folders];
+  }
+
+  async close(): Promise<void> {
+    const files = [...this.#open.values()];
+    this.#open.clear();
+    for (const file of files) {
+      await file.handle.then(
+        (handle) => handle.close(),
+        () => undefined,
+      );
+    }
+  }
+
+  async #create(fileIndex: number): Promise<FileHandle> {
+    const path = this.pathOf(fileIndex);
+    const sizeBytes = this.#catalog.files[fileIndex]?.sizeBytes ?? 0;
+    if (path !== this.#part) await this.#makeFolder(dirname(path));
+    const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o666);
+    try {
+      const stats = await handle.stat();
+      if (!stats.isFile()) throw new ShoalError('TARGET_EXISTS', 'environment', `${path} is in the way; move it elsewhere.`);
+      // Longer or shorter, it becomes what it should be; surplus bytes are cut, missing ones are a hole.
+      if (stats.size !== sizeBytes) await handle.truncate(sizeBytes);
+      return handle;
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  async #makeFolder(folder: string): Promise<void> {
+    if (this.#folders.has(folder)) return;
+    if (folder !== this.#part) await this.#makeFolder(dirname(folder));
+    try {
+      await mkdir(folder);
+    } catch (error) {
+      if (systemCode(error) !== 'EEXIST') throw error;
+      if (!(await lstat(folder)).isDirectory()) {
+        throw new ShoalError(
+          'TARGET_EXISTS',
+          'environment',
+          `${folder} is in the way: a folder belongs there; move it elsewhere.`,
+        );
+      }
+    }
+    this.#folders.add(folder);
+  }
+
+  async #syncOne(fileIndex: number): Promise<void> {
+    try {
+      const handle = await this.#open.get(fileIndex)?.handle;
+      if (handle !== undefined) {
+        const file = this.#open.get(fileIndex);
+        if (file !== undefined) file.userCount += 1;
+        try {
+          await handle.datasync();
+        } finally {
+          if (file !== undefined) file.userCount -= 1;
+        }
+        return;
+      }
+      const own = await open(this.pathOf(fileIndex), constants.O_RDWR | constants.O_NOFOLLOW);
+      await own.datasync().finally(() => own.close());
+    } catch (error) {
+      throw diskError(error, this.pathOf(fileIndex));
+    }
+  }
+
+  #closeOldest(): void {
+    for (const [fileIndex, file] of this.#open) {
+      if (file.userCount > 0) continue;
+      this.#open.delete(fileIndex);
+      file.handle.then((handle) => handle.close()).catch(() => undefined);
+      return;
+    }
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * An unfinished fetch on disk: part files, journal and lock, from the first byte to the final name.
+ *
+ *     open ── check ──► filling ── checkpoint* ──► publish ──► done
+ *
+ * The order that makes a crash harmless: data written, data synced, journal written and synced; at the end data synced, journal,
+ * rename, folder synced, and only then is anything reported. Whatever is cut off in between, the next run finds what was synced.
+ * Invariant: the final name appears only when every unit was verified and is on disk.
+ */
+import { open, rm } from 'node:fs/promises';
+import { Bitfield } from '../../common/core/bitfield.js';
+import { ShoalError } from '../../common/core/errors.js';
+import type { Catalog } from '../fetch/catalog.js';
+import type { HashPool } from '../hash/hash-pool.js';
+import { diskError } from './disk-error.js';
+import { Journal, type JournalState, type KnownHashes, readJournal } from './journal.js';
+import { checkParts } from './part-check.js';
+import { PartFiles } from './part-files.js';
+import type { PartPaths } from './part-paths.js';
+import { publish } from './publish.js';
+import { TargetLock } from './target-lock.js';
+
+/** Bytes at the start of a unit that are zeroed to disown it: what a check takes for a hole. */
+const DISOWN_BYTES = 4096;
+
+export interface PartStoreOptions {
+  readonly paths: PartPaths;
+  /** Root, or `-` where the content cannot be verified: then nothing is resumed. */
+  readonly root: string;
+  readonly name: string;
+  /** Whether the target is a folder of files. */
+  readonly isFolder: boolean;
+}
+
+/** The lock and the journal of a target, before it is known what the files are. */
+export class PartStore {
+  readonly #options: PartStoreOptions;
+  readonly #lock: TargetLock;
+  readonly #state: JournalState | undefined;
+  #journal: Journal | undefined;
+  #files: PartFiles | undefined;
+  #fresh: number[] = [];
+  #catalog: Catalog | undefined;
+
+  private constructor(options: PartStoreOptions, lock: TargetLock, state: JournalState | undefined) {
+    this.#options = options;
+    this.#lock = lock;
+    this.#state = state;
+  }
+
+  /** Takes the lock and reads the journal. Throws `TARGET_EXISTS`, `DENIED`, `DISK_FULL` or `IO`. */
+  static async open(options: PartStoreOptions): Promise<PartStore> {
+    try {
+      const lock = await TargetLock.take(options.paths.lock);
+      const state = options.root === '-' ? undefined : await readJournal(options.paths.journal);
+      return new PartStore(options, lock, state?.head.root === options.root ? state : undefined);
+    } catch (error) {
+      throw diskError(error, options.paths.target);
+    }
+  }
+
+  /** Chunk hashes that an earlier run kept, by index of the file. They are checked against the root like any others. */
+  get keptHashes(): ReadonlyMap<number, KnownHashes> {
+    return this.#state?.hashes ?? new Map();
+  }
+
+  /** Forgets an earlier run: the fetch starts afresh. */
+  async discard(): Promise<void> {
+    const { part, journal, index } = this.#options.paths;
+    await rm(part, { recursive: true, force: true });
+    for (const path of [journal, index]) await rm(path, { force: true });
+  }
+
+  /**
+   * Prepares the part files for `catalog` and finds out what is there. `isFresh`: nothing is expected to be, whatever a journal says.
+   * Returns the units that are had, and how many the journal claimed in vain.
+   */
+  async begin(
+    catalog: Catalog,
+    isFresh: boolean,
+    pool: HashPool,
+    onProgress: (doneBytes: number) => void,
+  ): Promise<{ had: Bitfield; damagedCount: number }> {
+    const { paths, root, name } = this.#options;
+    this.#catalog = catalog;
+    const files = new PartFiles(paths.part, catalog);
+    this.#files = files;
+    try {
+      const state = isFresh ? undefined : this.#state;
+      const claimed = claimedUnits(state, catalog.unitCount);
+      const check = isFresh ? undefined : await checkParts(pool, catalog, claimed, (index) => files.pathOf(index), onProgress);
+      const had = check?.had ?? new Bitfield(catalog.unitCount);
+      const damagedCount = check?.damagedCount ?? 0;
+      // A journal with wrong claims is written anew, so that a later run does not count them again.
+      if (state !== undefined && damagedCount === 0) this.#journal = await Journal.reopen(paths.journal, state);
+      else this.#journal = await this.#newJournal(catalog, root, name, had);
+      return { had, damagedCount };
+    } catch (error) {
+      throw diskError(error, paths.part);
+    }
+  }
+
+  /** A descriptor of the unit's file, to be released. Throws `DENIED`, `DISK_FULL` or `IO`. */
+  acquire(fileIndex: number): Promise<number> {
+    return this.#part.acquire(fileIndex);
+  }
+
+  release(fileIndex: number): void {
+    this.#part.release(fileIndex, true);
+  }
+
+  pathOf(fileIndex: number): string {
+    return this.#part.pathOf(fileIndex);
+  }
+
+  /** A unit was verified and written; the next checkpoint makes it last. */
+  wrote(unit: number): void {
+    this.#fresh.push(unit);
+  }
+
+  /**
+   * Makes what was written last: data first, then the journal. Returns the units that could not be made to: a sync that failed once
+   * is not tried again for the same bytes, since the system may have dropped them; they are disowned and to be fetched again.
+   * Throws `DISK_FULL` or `IO` where the journal cannot be written.
+   */
+  async checkpoint(): Promise<readonly number[]> {
+    const units = this.#fresh;
+    if (units.length === 0) return [];
+    this.#fresh = [];
+    try {
+      await this.#part.sync();
+    } catch (error) {
+      await this.#disown(units);
+      if (error instanceof ShoalError && error.code === 'DISK_FULL') throw error;
+      return units;
+    }
+    try {
+      await this.#journal?.have(runsOf(units));
+    } catch (error) {
+      throw diskError(error, this.#options.paths.journal);
+    }
+    return [];
+  }
+
+  /** Gives the finished content its final name. Throws `TARGET_EXISTS`, `DENIED`, `DISK_FULL` or `IO`. */
+  async publish(isOverwrite: boolean): Promise<void> {
+    const { paths, isFolder } = this.#options;
+    await publish({ paths, isFolder, isOverwrite, catalog: this.#known, files: this.#part });
+    await this.#journal?.close();
+    for (const path of [paths.journal, paths.index]) await rm(path, { force: true });
+    await this.close();
+  }
+
+  /** Closes files and lock; what is unfinished stays for the next run. Idempotent. */
+  async close(): Promise<void> {
+    await this.#files?.close();
+    await this.#journal?.close();
+    await this.#lock.release();
+  }
+
+  get #part(): PartFiles {
+    if (this.#files === undefined) throw new ShoalError('INTERNAL', 'local', 'The part store was used before it began.');
+    return this.#files;
+  }
+
+  get #known(): Catalog {
+    if (this.#catalog === undefined) throw new ShoalError('INTERNAL', 'local', 'The part store was used before it began.');
+    return this.#catalog;
+  }
+
+  async #newJournal(catalog: Catalog, root: string, name: string, had: Bitfield): Promise<Journal> {
+    const journal = await Journal.create(this.#options.paths.journal, { root, sizeBytes: catalog.totalBytes, name });
+    for (const [index, file] of catalog.files.entries()) {
+      if (file.hashes !== undefined) await journal.keepHashes(index, { hashName: file.hashName, hashes: file.hashes });
+    }
+    if (had.count > 0) await journal.have(had.runs());
+    return journal;
+  }
+
+  async #disown(units: readonly number[]): Promise<void> {
+    const zeros = Buffer.alloc(DISOWN_BYTES);
+    for (const unit of units) {
+      const place = this.#known.locate(unit);
+      try {
+        const handle = await open(this.pathOf(place.fileIndex), 'r+');
+        await handle.write(zeros, 0, Math.min(DISOWN_BYTES, place.lengthBytes), place.position).finally(() => handle.close());
+      } catch {
+        // The disk takes nothing more: then there is no claim in the journal either, and the user is told by what comes next.
+        return;
+      }
+    }
+  }
+}
+
+function claimedUnits(state: JournalState | undefined, unitCount: number): Bitfield {
+  const claimed = new Bitfield(unitCount);
+  for (const [first, count] of state?.runs ?? []) {
+    for (let unit = first; unit < Math.min(first + count, unitCount); unit += 1) claimed.add(unit);
+  }
+  return claimed;
+}
+
+/** Ascending runs of a list of units in any order. */
+function runsOf(units: readonly number[]): [first: number, count: number][] {
+  const runs: [number, number][] = [];
+  for (const unit of Float64Array.from(units).sort()) {
+    const last = runs.at(-1);
+    if (last !== undefined && last[0] + last[1] === unit) last[1] += 1;
+    else runs.push([unit, 1]);
+  }
+  return runs;
+}

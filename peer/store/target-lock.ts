@@ -1,0 +1,99 @@
+/**
+ * One fetch per target: a lock file that names the process that holds it.
+ *
+ * A lock is stale when no process has its id, or when the one that has it started at another time (Linux tells; elsewhere the id
+ * decides). So a fetch that was killed, or a machine that went down, never has to be cleaned up after.
+ */
+import { readFileSync } from 'node:fs';
+import { link, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { ShoalError, systemCode } from '../../common/core/errors.js';
+
+/** Takeovers tried before giving up: each means that another process was faster. */
+const TAKEOVERS_MAX_COUNT = 5;
+
+export class TargetLock {
+  readonly #path: string;
+  #isHeld = true;
+
+  private constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Takes the lock. Throws `TARGET_EXISTS` while another live process has it. */
+  static async take(path: string): Promise<TargetLock> {
+    const own = `${path}.${process.pid}`;
+    await writeFile(own, ownToken());
+    try {
+      for (let tries = 0; tries < TAKEOVERS_MAX_COUNT; tries += 1) {
+        // A link appears whole or not at all, with the holder's name in it.
+        if (await tryLink(own, path)) return new TargetLock(path);
+        const holder = await readFile(path, 'utf8').catch(() => '');
+        if (isAlive(holder)) {
+          throw new ShoalError(
+            'TARGET_EXISTS',
+            'local',
+            `Process ${holder.split(' ')[0]} is fetching this already; wait for it, or end it.`,
+          );
+        }
+        await rm(path, { force: true });
+      }
+      throw new ShoalError('TARGET_EXISTS', 'local', `The lock ${path} cannot be taken; is another fetch of this just starting?`);
+    } finally {
+      await rm(own, { force: true });
+    }
+  }
+
+  /** Idempotent. */
+  async release(): Promise<void> {
+    if (!this.#isHeld) return;
+    this.#isHeld = false;
+    await rm(this.#path, { force: true });
+  }
+}
+
+async function tryLink(own: string, path: string): Promise<boolean> {
+  try {
+    await link(own, path);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false;
+    if (systemCode(error) !== 'EPERM' && systemCode(error) !== 'ENOTSUP' && systemCode(error) !== 'ENOSYS') throw error;
+  }
+  // A file system without hard links: an exclusive create is the next best.
+  try {
+    const handle = await open(path, 'wx');
+    await handle.writeFile(ownToken());
+    await handle.close();
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+function ownToken(): string {
+  return `${process.pid} ${startTime(process.pid) ?? '?'}`;
+}
+
+function isAlive(token: string): boolean {
+  const [id = '', started = ''] = token.split(' ');
+  const pid = Number(id);
+  if (!Number.isSafeInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+  } catch (error) {
+    if (systemCode(error) === 'ESRCH') return false;
+  }
+  const now = startTime(pid);
+  return now === undefined || started === '?' || now === started;
+}
+
+/** Start time of a process in the kernel's ticks; `undefined` where the system does not tell. */
+function startTime(pid: number): string | undefined {
+  try {
+    // The name in parentheses may hold spaces; field 22 is the 20th after it.
+    return readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ')[19];
+  } catch {
+    return undefined;
+  }
+}
