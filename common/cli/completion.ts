@@ -57,7 +57,7 @@ function bashScript(program: ProgramSpec): string {
       : `  if [[ $COMP_CWORD -eq 1 ]]; then COMPREPLY=($(compgen -W "${names.join(' ')} --help --version" -- "$cur")); return; fi\n`;
   return [
     `${name}() {`,
-    '  local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}"',
+    `  local cur="\${COMP_WORDS[COMP_CWORD]}" prev="\${COMP_WORDS[COMP_CWORD-1]}"`,
     `${first}  case "\${COMP_WORDS[1]}" in`,
     ...cases,
     '  esac',

@@ -175,9 +175,10 @@ export class TrackerClient {
       return;
     }
     try {
-      if (!request.take(line)) return this.#restartDeadline();
-      this.#open.shift();
-      request.resolve();
+      if (request.take(line)) {
+        this.#open.shift();
+        request.resolve();
+      }
     } catch (error) {
       if (parseErr(line) === undefined) {
         this.#fail(this.#nonsense(asShoalError(error).message));
