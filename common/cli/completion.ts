@@ -20,6 +20,9 @@ export function completionScript(program: ProgramSpec, shell: string): string {
   }
 }
 
+/** Only a line end parts two file names, so that one with spaces stays whole. */
+const COMPLETE_FILES = `local IFS=$'\\n'; COMPREPLY=($(compgen -f -- "$cur"))`;
+
 function words(command: CommandSpec): string {
   return [...flagsOf(command).map((flag) => `--${flag.name}`), '--help'].join(' ');
 }
@@ -36,11 +39,11 @@ function bashScript(program: ProgramSpec): string {
       const reply = flag.choices
         ? `COMPREPLY=($(compgen -W "${flag.choices.join(' ')}" -- "$cur"))`
         : flag.isPath
-          ? 'COMPREPLY=($(compgen -f -- "$cur"))'
+          ? COMPLETE_FILES
           : 'COMPREPLY=()';
       return `        --${flag.name}) ${reply}; return ;;`;
     });
-    const files = command.args.some((arg) => arg.isPath) ? '      COMPREPLY=($(compgen -f -- "$cur"))' : '      COMPREPLY=()';
+    const files = command.args.some((arg) => arg.isPath) ? `      ${COMPLETE_FILES}` : '      COMPREPLY=()';
     return [
       `    ${command.name === '' ? '*' : command.name})`,
       '      case "$prev" in',

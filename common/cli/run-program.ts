@@ -125,7 +125,7 @@ async function layer(
 ): Promise<Map<string, readonly string[]>> {
   const values = new Map<string, readonly string[]>();
   const fromEnv = (flag: FlagSpec): string | undefined => env[envName(program.envPrefix, flag.name)];
-  const named = (given['config'] as string | undefined) ?? fromEnv(CONFIG_FLAG);
+  const named = (given['config'] as string | undefined) ?? (fromEnv(CONFIG_FLAG) || undefined);
   const config = await loadConfig(program, named);
   for (const flag of spec.flags) {
     const cli = given[optionKey(flag.name)];

@@ -90,12 +90,22 @@ export function systemCode(error: unknown): string | undefined {
   return typeof code === 'string' ? code : undefined;
 }
 
-/** Any thrown value as a `ShoalError`; what is not one is wrapped as `INTERNAL` or, from the operating system, as `IO`. */
+/** What the operating system's codes mean to a user; every other one is `IO`. */
+const SYSTEM_CODES: Readonly<Record<string, ErrorCode>> = {
+  ENOSPC: 'DISK_FULL',
+  EDQUOT: 'DISK_FULL',
+  EACCES: 'DENIED',
+  EPERM: 'DENIED',
+  EROFS: 'DENIED',
+};
+
+/** Any thrown value as a `ShoalError`; what is not one is wrapped as `INTERNAL` or, from the operating system, as `DISK_FULL`, `DENIED` or `IO`. */
 export function asShoalError(error: unknown): ShoalError {
   if (error instanceof ShoalError) return error;
   const message = (error as { message?: unknown } | null | undefined)?.message;
   const text = typeof message === 'string' ? message : String(error);
-  return systemCode(error)?.startsWith('E') === true
-    ? new ShoalError('IO', 'environment', text, error)
-    : new ShoalError('INTERNAL', 'local', text, error);
+  const code = systemCode(error);
+  // `ERR_…` are Node's own complaints about how it was called: our mistake, not the machine's.
+  if (code === undefined || !/^E(?!RR_)/.test(code)) return new ShoalError('INTERNAL', 'local', text, error);
+  return new ShoalError(SYSTEM_CODES[code] ?? 'IO', 'environment', text, error);
 }

@@ -14,7 +14,7 @@ export type FileName = string & { readonly [brand]: 'FileName' };
  * Characters that no name may hold: control characters, the backslash, the marks that reorder or hide text on a terminal,
  * and lone surrogates (which are not UTF-8).
  */
-const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\\\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]|\p{Cs}/u;
+const FORBIDDEN = /[\u0000-\u001f\u007f-\u009f\\\u061c\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]|\p{Cs}/u;
 
 const encoder = new TextEncoder();
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -49,14 +49,21 @@ export function baseName(name: FileName): string {
   return name.slice(name.lastIndexOf('/') + 1);
 }
 
-/** A name as one token of a line: space, `%`, control bytes and a leading `@` percent-encoded. */
+/**
+ * A name as one token of a line: `%`, a leading `@` and every white space percent-encoded. Only the space must be, but many languages
+ * split a line at the no-break and ideographic spaces too, and their readers must see one token as well.
+ */
 export function encodeFileName(name: FileName): string {
-  const escaped = name.replace(/[ %]/g, (char) => (char === ' ' ? '%20' : '%25'));
+  const escaped = name.replace(/[\s%]/gu, (char) => (char === '%' ? '%25' : encodeURIComponent(char)));
   return escaped.startsWith('@') ? `%40${escaped.slice(1)}` : escaped;
 }
 
-/** The name that a token stands for. Throws `BAD_REQUEST` for a bad escape, bytes that are not UTF-8, or a bad name. */
+/**
+ * The name that a token stands for. Throws `BAD_REQUEST` for a bad escape, bytes that are not UTF-8, a bad name, or a bare `@` in
+ * front, which is a root where both may stand: REGISTER must not take what LOOKUP could never find.
+ */
 export function decodeFileName(token: string): FileName {
+  if (token.startsWith('@')) refuse('a leading "@" must be written %40');
   if (!token.includes('%')) return parseFileName(token);
   const bytes: number[] = [];
   const raw = encoder.encode(token);

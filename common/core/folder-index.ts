@@ -7,7 +7,7 @@
 import { protocolError } from './errors.js';
 import { type FileName, parseFileName } from './file-name.js';
 import { FOLDER_FILES_MAX_COUNT } from './limits.js';
-import { isSize } from './manifest.js';
+import { isSize, isTime } from './manifest.js';
 import { type ContentRoot, parseContentRoot } from './root.js';
 
 /** The `type` under which a folder is registered and named in its manifest. */
@@ -74,7 +74,7 @@ function fileFromRaw(raw: unknown): FolderFile {
     path: parseFileName(path),
     sizeBytes: size,
     root: parseContentRoot(root),
-    ...(typeof mtime === 'number' && Number.isFinite(mtime) ? { mtimeMs: mtime } : {}),
+    ...(isTime(mtime) ? { mtimeMs: mtime } : {}),
     ...(typeof mode === 'number' && Number.isInteger(mode) && mode >= 0 && mode <= 0o777 ? { mode } : {}),
   };
 }

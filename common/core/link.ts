@@ -3,8 +3,9 @@
  * Unknown keys are ignored; the root is the one thing that a link must have.
  */
 import { ShoalError } from './errors.js';
-import { type FileName, parseFileName } from './file-name.js';
+import { type FileName, fileNameOf } from './file-name.js';
 import { LINK_MAX_CHARS, LINK_PEERS_MAX_COUNT, TRACKERS_MAX_COUNT } from './limits.js';
+import { isSize } from './manifest.js';
 import {
   formatHostPort,
   formatPeerAddress,
@@ -54,7 +55,7 @@ export function parseLink(text: string): Link {
   if (!isContentRoot(root)) return refuse('its root is not 64 lower-case hex digits; was it cut off?');
   const name = query.get('dn');
   const size = query.get('xl');
-  if (size !== null && !/^(0|[1-9][0-9]{0,15})$/.test(size)) return refuse('xl is no size in bytes');
+  if (size !== null && !(/^(0|[1-9][0-9]{0,15})$/.test(size) && isSize(Number(size)))) return refuse('xl is no size in bytes');
   const trackers = query.getAll('tr');
   const peers = query.getAll('x.pe');
   if (trackers.length > TRACKERS_MAX_COUNT) return refuse(`it names more than ${TRACKERS_MAX_COUNT} trackers`);
@@ -68,7 +69,7 @@ export function parseLink(text: string): Link {
   };
   return {
     root,
-    ...(name === null ? {} : { name: orRefuse('dn is no file name', () => parseFileName(name)) }),
+    ...(name === null ? {} : { name: orRefuse('dn is no file name', () => fileNameOf(name)) }),
     ...(size === null ? {} : { sizeBytes: Number(size) }),
     trackers: trackers.map((tracker) => orRefuse(`tr=${tracker} is no host:port`, () => parseHostPort(tracker, 4700))),
     peers: peers.map((peer) => orRefuse(`x.pe=${peer} is no IP:port`, () => parsePeerAddress(peer))),

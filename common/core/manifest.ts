@@ -47,9 +47,10 @@ export function manifestFromRaw(raw: unknown): Manifest {
   const version: unknown = raw.get('v');
   if (version !== 1) throw protocolError(`Bad manifest: version ${String(version)}, this program reads version 1.`);
   const [size, chunk, hash, hashes, name] = ['size', 'chunk', 'hash', 'hashes', 'name'].map((key): unknown => raw.get(key));
+  const hashName = hash === undefined ? 'blake3' : hash;
   if (!isSize(size)) throw protocolError('Bad manifest: size is no whole number of bytes.');
   if (chunk !== CHUNK_BYTES) throw protocolError(`Bad manifest: chunks must be ${CHUNK_BYTES} bytes.`);
-  if (!isHashName(hash)) throw protocolError('Bad manifest: hash must be blake3 or sha256.');
+  if (!isHashName(hashName)) throw protocolError('Bad manifest: hash must be blake3 or sha256.');
   if (typeof name !== 'string') throw protocolError('Bad manifest: name is missing.');
   const count = chunkCount(size, chunk);
   if (count > CHUNKS_MAX_COUNT) throw protocolError(`Bad manifest: more than ${CHUNKS_MAX_COUNT} chunks.`);
@@ -61,12 +62,17 @@ export function manifestFromRaw(raw: unknown): Manifest {
     name: parseFileName(name),
     sizeBytes: size,
     chunkBytes: chunk,
-    hashName: hash,
-    hashes: Uint8Array.from(hashes),
+    hashName,
+    hashes: new Uint8Array(hashes),
     ...(isShortText(type) ? { type } : {}),
-    ...(typeof mtime === 'number' && Number.isFinite(mtime) ? { mtimeMs: mtime } : {}),
+    ...(isTime(mtime) ? { mtimeMs: mtime } : {}),
     ...(isShortText(checksum) ? { checksum } : {}),
   };
+}
+
+/** Whether `value` is a time that a Date can hold, in milliseconds since 1970. */
+export function isTime(value: unknown): value is number {
+  return typeof value === 'number' && Math.abs(value) <= 8.64e15;
 }
 
 /** Optional texts are hints: one that is out of bounds is left out, not refused. */

@@ -69,7 +69,7 @@ export function parseOwnAddress(text: string, seenIp: string): PeerAddress {
 
 /** `host[:port]` as a person types it for a tracker. Throws `USAGE`. */
 export function parseHostPort(text: string, defaultPort: number): HostPort {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s/]+))(?::([0-9]+))?$/.exec(text.trim());
+  const match = /^(?:\[([0-9a-fA-F:.]+(?:%[^\]\s]+)?)\]|([^:[\]\s/]+))(?::([0-9]+))?$/.exec(text.trim());
   const bare = isIPv6(text.trim()) ? text.trim() : undefined;
   const host = bare ?? match?.[1] ?? match?.[2];
   const port = match?.[3] === undefined ? defaultPort : parsePort(match[3]);
@@ -97,5 +97,5 @@ function isUnusable(ip: string): boolean {
     const first = Number(ip.split('.')[0]);
     return first === 0 || first >= 224;
   }
-  return ip === '::' || ip.startsWith('ff');
+  return ip === '::' || /^ff[0-9a-f]{2}:/.test(ip);
 }

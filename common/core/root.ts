@@ -47,23 +47,24 @@ export function merkleTreeHash(entries: Uint8Array, hash: HashFunction): Uint8Ar
   const count = entries.length / HASH_BYTES;
   if (count === 0) return hash(new Uint8Array(0));
   const leaf = new Uint8Array(1 + HASH_BYTES);
+  const node = new Uint8Array(1 + 2 * HASH_BYTES);
+  node[0] = 0x01;
   const stack: Uint8Array[] = [];
   for (let index = 0; index < count; index += 1) {
     leaf.set(entries.subarray(index * HASH_BYTES, (index + 1) * HASH_BYTES), 1);
     stack.push(hash(leaf));
     // After entry i (from 1), as many perfect subtrees of equal height meet as i has trailing zero bits.
-    for (let rest = index + 1; rest % 2 === 0; rest /= 2) joinTop(stack, hash);
+    for (let rest = index + 1; rest % 2 === 0; rest /= 2) joinTop(stack, node, hash);
   }
-  while (stack.length > 1) joinTop(stack, hash);
+  while (stack.length > 1) joinTop(stack, node, hash);
   return stack[0] ?? invariantNever();
 }
 
-function joinTop(stack: Uint8Array[], hash: HashFunction): void {
+/** Replaces the two subtrees on top of the stack by their parent; `node` is the memory that its preimage is written to. */
+function joinTop(stack: Uint8Array[], node: Uint8Array, hash: HashFunction): void {
   const right = stack.pop();
   const left = stack.pop();
   if (left === undefined || right === undefined) invariantNever();
-  const node = new Uint8Array(1 + 2 * HASH_BYTES);
-  node[0] = 0x01;
   node.set(left, 1);
   node.set(right, 1 + HASH_BYTES);
   stack.push(hash(node));

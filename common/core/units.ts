@@ -29,19 +29,23 @@ export function formatDuration(ms: number): string {
   return `${Math.floor(seconds / 3600)}h${two(Math.floor((seconds % 3600) / 60))}m`;
 }
 
-/** `500k`, `10MiB`, `1.5G` as bytes. Throws `USAGE`. */
+/** `500k`, `10MiB`, `1.5G`, and rates as `10MiB/s`, as bytes. Throws `USAGE`. */
 export function parseBytes(text: string): number {
-  const match = /^([0-9]+(?:\.[0-9]+)?) ?([kmgt]?)(i?b)?$/i.exec(text.trim());
-  if (match === null) throw new ShoalError('USAGE', 'local', `"${text}" is no size (for example 500k, 10MiB, 2G).`);
+  const match = /^([0-9]+(?:\.[0-9]+)?) ?(?:([kmgt])(i?b)?|b)?(?:\/s)?$/i.exec(text.trim());
+  const refuse = () => new ShoalError('USAGE', 'local', `"${text}" is no size (for example 500k, 10MiB, 2G).`);
+  if (match === null) throw refuse();
   const letter = (match[2] ?? '').toLowerCase();
   const isDecimal = letter !== '' && match[3]?.toLowerCase() === 'b';
   const unit = isDecimal ? 1000 ** 'kmgt'.indexOf(letter) * 1000 : (BINARY[letter] ?? 1);
-  return Math.round(Number(match[1]) * unit);
+  const bytes = Math.round(Number(match[1]) * unit);
+  if (!Number.isSafeInteger(bytes)) throw refuse();
+  return bytes;
 }
 
 /** `90m`, `12h`, `30s`, `250ms`; a bare number is seconds. Throws `USAGE`. */
 export function parseDurationMs(text: string): number {
   const match = /^([0-9]+(?:\.[0-9]+)?) ?(ms|s|m|h|d)?$/.exec(text.trim());
-  if (match === null) throw new ShoalError('USAGE', 'local', `"${text}" is no duration (for example 30s, 90m, 12h).`);
-  return Math.round(Number(match[1]) * (DURATIONS_MS[match[2] ?? 's'] ?? 1000));
+  const ms = Math.round(Number(match?.[1]) * (DURATIONS_MS[match?.[2] ?? 's'] ?? 1000));
+  if (!Number.isSafeInteger(ms)) throw new ShoalError('USAGE', 'local', `"${text}" is no duration (for example 30s, 90m, 12h).`);
+  return ms;
 }

@@ -14,7 +14,7 @@ async function loadBlake3(): Promise<HashFunction> {
   } catch {
     const hasher = await createBLAKE3();
     // A view of shared memory is not accepted by the WebAssembly build: copy it first.
-    return (data) => hasher.init().update(Uint8Array.from(data)).digest('binary');
+    return (data) => hasher.init().update(new Uint8Array(data)).digest('binary');
   }
 }
 

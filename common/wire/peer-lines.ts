@@ -38,19 +38,24 @@ export function parsePeerRequest(line: string): PeerRequest {
   switch (verb.toUpperCase()) {
     case 'GET_CHUNK': {
       const chunkIndex = parseCount(index ?? '', CHUNKS_MAX_COUNT - 1);
-      if (content === '' || chunkIndex === undefined || rest.some((token) => !token.includes('='))) {
+      if (content === '' || chunkIndex === undefined || !rest.every(isAttribute)) {
         return refuse('GET_CHUNK <filename|@root> <chunk_id>');
       }
       return { verb: 'GET_CHUNK', content: parseContentRef(content), chunkIndex };
     }
     case 'GET_MANIFEST':
-      if (content === '' || [index, ...rest].some((token) => token !== undefined && !token.includes('='))) {
+      if (content === '' || !(index === undefined || [index, ...rest].every(isAttribute))) {
         return refuse('GET_MANIFEST <filename|@root>');
       }
       return { verb: 'GET_MANIFEST', content: parseContentRef(content) };
     default:
       throw new ShoalError('UNKNOWN_COMMAND', 'remote', 'Known commands: GET_CHUNK, GET_MANIFEST.');
   }
+}
+
+/** Attributes may follow, as anywhere; none is known yet. */
+function isAttribute(token: string): boolean {
+  return token.indexOf('=') > 0;
 }
 
 /** The line before a body. */

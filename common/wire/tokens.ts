@@ -50,7 +50,7 @@ export function parseErr(line: string): ShoalError | undefined {
   const match = /^ERR ([A-Z_]{1,32})(?: (.*))?$/s.exec(line);
   if (match === null) return undefined;
   const code = WIRE_CODES.find((known) => known === match[1]) ?? 'INTERNAL';
-  return new ShoalError(code, 'remote', printable(match[2] ?? code));
+  return new ShoalError(code, 'remote', printable(match[2] || code));
 }
 
 /** Text from elsewhere made safe for a terminal and a log: control and direction marks escaped, at most 300 characters. */
@@ -58,7 +58,7 @@ export function printable(text: string): string {
   return text
     .slice(0, 300)
     .replace(
-      /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
+      /[\u0000-\u001f\u007f-\u009f\u061c\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
       (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
     );
 }

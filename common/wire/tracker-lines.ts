@@ -116,13 +116,15 @@ function registerAttributes(attributes: ReadonlyMap<string, string>): RegisterAt
     ...(root === undefined || root === '-' ? {} : { root: parseContentRoot(root) }),
     ...(have === undefined ? {} : { haveChunks: attributeCount('have', have, CHUNKS_MAX_COUNT) }),
     ...(load === undefined ? {} : { load: attributeCount('load', load, 100) }),
-    ...(type === undefined ? {} : { type: token('type', type, /^[\w!#$&^.+-]{1,64}\/[\w!#$&^.+-]{1,64}$/) }),
+    ...(type === undefined ? {} : { type: token('type', type, /^[\w!#$&^.+-]{1,127}\/[\w!#$&^.+-]{1,127}$/) }),
     ...(checksum === undefined ? {} : { checksum: token('checksum', checksum, /^[a-z0-9-]{1,16}:[0-9a-f]{8,128}$/) }),
   };
 }
 
 export function formatLease(lease: Lease & { readonly address: PeerAddress }): string {
-  return `OK interval=${lease.intervalMs / 1000} ttl=${lease.ttlMs / 1000} address=${formatPeerAddress(lease.address)}\n`;
+  // Rounded down, so that nobody comes later than the lease in force allows.
+  const seconds = (ms: number) => Math.max(1, Math.floor(ms / 1000));
+  return `OK interval=${seconds(lease.intervalMs)} ttl=${seconds(lease.ttlMs)} address=${formatPeerAddress(lease.address)}\n`;
 }
 
 /** Reads the reply to REGISTER or ALIVE. Throws the error it stands for, or `PROTOCOL`. */
