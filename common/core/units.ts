@@ -10,7 +10,7 @@ const DURATIONS_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_0
 
 /** `1536` as `1.5 KiB`. */
 export function formatBytes(bytes: number): string {
-  return prettyBytes(bytes, { binary: true, maximumFractionDigits: bytes < 1024 ** 2 ? 0 : 1 });
+  return prettyBytes(bytes, { binary: true, maximumFractionDigits: 1 });
 }
 
 /** Bytes a second as `1.5 MiB/s`. */

@@ -1,0 +1,80 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { Bitfield } from './bitfield.js';
+
+type Step = readonly ['add' | 'delete', number];
+
+const lengthAndSteps = fc
+  .integer({ min: 0, max: 70 })
+  .chain((length) =>
+    fc.tuple(
+      fc.constant(length),
+      length === 0
+        ? fc.constant<Step[]>([])
+        : fc.array(fc.tuple(fc.constantFrom('add' as const, 'delete' as const), fc.nat(length - 1)), { maxLength: 120 }),
+    ),
+  );
+
+describe('Bitfield', () => {
+  test('agrees with a Set under any sequence of additions and removals', () => {
+    fc.assert(
+      fc.property(lengthAndSteps, ([length, steps]) => {
+        const bits = new Bitfield(length);
+        const model = new Set<number>();
+        for (const [verb, index] of steps) {
+          const isNews = verb === 'add' ? !model.has(index) : model.has(index);
+          expect(bits[verb](index)).toBe(isNews);
+          if (verb === 'add') model.add(index);
+          else model.delete(index);
+        }
+        expect(bits.count).toBe(model.size);
+        expect(bits.isFull).toBe(model.size === length);
+        expect(Array.from({ length }, (_, index) => bits.has(index))).toEqual(
+          Array.from({ length }, (_, index) => model.has(index)),
+        );
+        for (let from = 0; from <= length; from += 1) {
+          let missing = from;
+          while (missing < length && model.has(missing)) missing += 1;
+          expect(bits.nextMissing(from)).toBe(missing);
+        }
+      }),
+    );
+  });
+
+  test('gives runs that are ascending, apart, and hold exactly its members', () => {
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.nat(99), { maxLength: 100 }), (members) => {
+        const bits = new Bitfield(100);
+        for (const index of members) bits.add(index);
+        const runs = bits.runs();
+        const listed = runs.flatMap(([first, count]) => Array.from({ length: count }, (_, step) => first + step));
+        expect(listed).toEqual([...members].sort((left, right) => left - right));
+        runs.slice(1).forEach(([first], at) => {
+          const [before, count] = runs[at] ?? [0, 0];
+          expect(first).toBeGreaterThan(before + count);
+        });
+      }),
+    );
+  });
+
+  test('keeps index 0 in bit 7 of byte 0, and spare bits at 0', () => {
+    const bits = new Bitfield(9);
+    bits.add(0);
+    bits.add(8);
+    expect([...bits.bytes]).toEqual([0x80, 0x80]);
+    for (let index = 0; index < 9; index += 1) bits.add(index);
+    expect([...bits.bytes]).toEqual([0xff, 0x80]);
+  });
+
+  test('refuses an index outside of it, and has none there', () => {
+    const bits = new Bitfield(9);
+    expect(() => bits.add(9)).toThrow('bit 9 of 9');
+    expect(() => bits.add(-1)).toThrow('bit -1 of 9');
+    expect([bits.has(9), bits.has(-1), bits.delete(9), bits.delete(-1)]).toEqual([false, false, false, false]);
+  });
+
+  test('is full and has no runs where it is empty of indexes', () => {
+    const bits = new Bitfield(0);
+    expect([bits.isFull, bits.count, bits.nextMissing(0), bits.runs()]).toEqual([true, 0, 0, []]);
+  });
+});
