@@ -29,7 +29,11 @@ export interface ServedStream extends ByteStream {
 export interface StreamHandlers {
   /** Bytes that arrived, in order. They are valid during the call only, unless `buffer` provided their memory. */
   data(bytes: Uint8Array): void;
-  /** Where the next bytes should land; asked before each read. Only streams that were dialed ask. */
+  /**
+   * Where the next bytes should land; asked once for each read, as soon as the read before it is done. Only streams that were dialed
+   * ask. Two reads may land elsewhere: the very first, which can begin before there is an owner, lands in memory of the stream's own,
+   * and the first after a `resume` in what was given before the pause. So compare `bytes.buffer`, do not assume it.
+   */
   buffer?(): Uint8Array;
   drained?(): void;
   /** The other side sent FIN; what was queued can still be written. */
