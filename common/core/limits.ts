@@ -56,8 +56,8 @@ export const LOOKUP_ROWS_MAX_COUNT = 100;
 /** Milliseconds from the first byte of a line to its LF; not reset by further bytes, so that one byte a second does not hold a socket. */
 export const LINE_DEADLINE_MS = 10_000;
 
-/** Bytes of replies queued for one tracker client that does not read: one pipelined burst of the largest replies. */
-export const TRACKER_OUTPUT_MAX_BYTES = MIB;
+/** Bytes of replies queued for one tracker client before its further requests wait: a few of the largest replies. */
+export const TRACKER_OUTPUT_PAUSE_BYTES = 64 * KIB;
 
 /** Bad lines on one connection before it is closed: a person's typing errors, not a flood. */
 export const BAD_LINES_MAX_COUNT = 10;
@@ -93,7 +93,7 @@ export const OPEN_FILES_MAX_COUNT = 64;
 export const TRACKER_DIAL_TIMEOUT_MS = 5000;
 export const TRACKER_REPLY_DEADLINE_MS = 5000;
 
-/** Requests on the way to one tracker: hides the round trip, and their replies fit in TRACKER_OUTPUT_MAX_BYTES. */
+/** Requests on the way to one tracker: hides the round trip, and their replies fit in TRACKER_OUTPUT_PAUSE_BYTES. */
 export const TRACKER_PIPELINE_MAX_COUNT = 256;
 
 /** Milliseconds for saying goodbye to all trackers when a peer stops. */
@@ -107,3 +107,43 @@ export const HASH_CACHE_SETTLE_MS = 2000;
 
 /** Times that a file which changes while it is hashed is hashed anew. */
 export const HASH_TRIES_COUNT = 4;
+
+/** Milliseconds in which a tracker client with queued replies takes none of them before it is dropped: longer than a network's hiccup. */
+export const TRACKER_OUTPUT_STALL_MS = 30_000;
+
+/** Clients that may have replies or requests waiting at once; the one that waits longest is dropped. Bounds memory to about 200 MiB. */
+export const TRACKER_WAITING_MAX_COUNT = 1024;
+
+/** Requests answered for one client before the others have their turn: about a millisecond. */
+export const TRACKER_TURN_LINES_COUNT = 128;
+
+/** Milliseconds without a byte after which a tracker client is closed: many intervals, so that a peer may keep its connection. */
+export const TRACKER_IDLE_MS = 600_000;
+
+/** After an error that ends a connection, how long (ms) and how much (bytes) is still read and dropped, so that the error arrives. */
+export const TRACKER_LINGER_MS = 2000;
+export const TRACKER_LINGER_MAX_BYTES = 4 * MIB;
+
+/** Milliseconds between two looks at deadlines and leases; every deadline is late by at most this. */
+export const TRACKER_SWEEP_MS = 1000;
+
+/** Registrations looked at in one sweep: about 5 ms; a million are gone through in less than a minute. */
+export const TRACKER_SWEEP_ENTRIES_COUNT = 20_000;
+
+/** Open connections of one tracker: 10,000 idle clients and room, and those of one source (an IPv4 address or an IPv6 /64). */
+export const TRACKER_CONNECTIONS_DEFAULT_COUNT = 16_384;
+export const TRACKER_SOURCE_CONNECTIONS_DEFAULT_COUNT = 256;
+
+/** Registrations that a tracker keeps, about 400 MiB, and those of one source: a folder of 100,000 files. */
+export const TRACKER_ENTRIES_DEFAULT_COUNT = 1_000_000;
+export const TRACKER_SOURCE_ENTRIES_DEFAULT_COUNT = 100_000;
+
+/** Registrations of a source that are always welcome while there is room at all; larger sources leave the last tenth to these. */
+export const TRACKER_SMALL_SOURCE_ENTRIES_COUNT = 1000;
+
+/** Contents that one source may bring up under one name: fewer than a LOOKUP's rows, so that no source fills a reply alone. */
+export const TRACKER_NAME_CONTENTS_PER_SOURCE_COUNT = 32;
+
+/** Log lines of one kind in LOG_GATE_MS milliseconds; the next line after that tells how many were left out. */
+export const LOG_GATE_LINES_COUNT = 5;
+export const LOG_GATE_MS = 10_000;

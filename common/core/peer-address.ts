@@ -84,7 +84,8 @@ export function formatHostPort({ host, port }: HostPort): string {
 }
 
 export function formatPeerAddress({ ip, port }: PeerAddress): string {
-  return isIPv6(ip) ? `[${ip}]:${port}` : `${ip}:${port}`;
+  // A canonical IP with a colon is IPv6; the full test would cost more than the rest of a LOOKUP row.
+  return ip.includes(':') ? `[${ip}]:${port}` : `${ip}:${port}`;
 }
 
 export function isLoopback(ip: string): boolean {

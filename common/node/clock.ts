@@ -6,6 +6,11 @@ import type { Random } from '../ports/random.js';
 export const realClock: Clock = {
   nowMs: () => performance.now(),
   setTimer(_name, delayMs, run) {
+    if (delayMs <= 0) {
+      // After the sockets that are ready now, not a millisecond later.
+      const immediate = setImmediate(run);
+      return { cancel: () => clearImmediate(immediate) };
+    }
     const timer = setTimeout(run, Math.min(delayMs, 2 ** 31 - 1));
     return { cancel: () => clearTimeout(timer) };
   },

@@ -25,9 +25,12 @@ export class LineSplitter {
     return this.#held.length > 0;
   }
 
-  /** Takes bytes; calls `emit` for each line in order. `bytes` may be reused by the caller afterwards. */
-  push(bytes: Uint8Array, emit: (event: LineEvent) => void): void {
-    if (this.#isDead) return;
+  /**
+   * Takes bytes; calls `emit` for each line in order. `bytes` may be reused by the caller afterwards. Where `emit` returns false,
+   * it stops after that line; the caller pushes the rest when it is ready for it. Returns how many bytes it took.
+   */
+  push(bytes: Uint8Array, emit: (event: LineEvent) => unknown): number {
+    if (this.#isDead) return bytes.length;
     let rest = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     for (;;) {
       const end = rest.indexOf(LF);
@@ -36,17 +39,18 @@ export class LineSplitter {
         this.#isDead = true;
         this.#held = Buffer.alloc(0);
         emit({ kind: 'too-long' });
-        return;
+        return bytes.length;
       }
       if (end < 0) {
         if (rest.length > 0) this.#held = Buffer.concat([this.#held, rest]);
-        return;
+        return bytes.length;
       }
       const line = this.#held.length === 0 ? rest.subarray(0, end) : Buffer.concat([this.#held, rest.subarray(0, end)]);
       this.#held = Buffer.alloc(0);
-      emit(decodeLine(line));
-      if (this.#isDead) return;
       rest = rest.subarray(end + 1);
+      const isGoingOn = emit(decodeLine(line)) !== false;
+      if (this.#isDead) return bytes.length;
+      if (!isGoingOn) return bytes.length - rest.length;
     }
   }
 

@@ -121,10 +121,13 @@ function registerAttributes(attributes: ReadonlyMap<string, string>): RegisterAt
   };
 }
 
-export function formatLease(lease: Lease & { readonly address: PeerAddress }): string {
+/** The reply to REGISTER, with the address, and to ALIVE, without. */
+export function formatLease({ intervalMs, ttlMs, address }: Lease): string {
   // Rounded down, so that nobody comes later than the lease in force allows.
   const seconds = (ms: number) => Math.max(1, Math.floor(ms / 1000));
-  return `OK interval=${seconds(lease.intervalMs)} ttl=${seconds(lease.ttlMs)} address=${formatPeerAddress(lease.address)}\n`;
+  const kept = address === undefined ? '' : ` address=${formatPeerAddress(address)}`;
+  return `OK interval=${seconds(intervalMs)} ttl=${seconds(ttlMs)}${kept}
+`;
 }
 
 /** Reads the reply to REGISTER or ALIVE. Throws the error it stands for, or `PROTOCOL`. */
