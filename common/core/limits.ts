@@ -117,6 +117,9 @@ export const TRACKER_WAITING_MAX_COUNT = 1024;
 /** Requests answered for one client before the others have their turn: about a millisecond. */
 export const TRACKER_TURN_LINES_COUNT = 128;
 
+/** Milliseconds after which a turn with heavy requests ends early. */
+export const TRACKER_TURN_MS = 5;
+
 /** Milliseconds without a byte after which a tracker client is closed: many intervals, so that a peer may keep its connection. */
 export const TRACKER_IDLE_MS = 600_000;
 
