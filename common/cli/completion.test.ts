@@ -31,7 +31,7 @@ async function offers(program: ProgramSpec, words: string[]): Promise<string[]> 
     completionScript(program, 'bash'),
     `COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}`,
     `_${program.name}_complete`,
-    'printf "%s\\n" "${COMPREPLY[@]}"',
+    `printf '%s\\n' "\${COMPREPLY[@]}"`,
   ].join('\n');
   const { stdout } = await execute('bash', ['-c', script], { cwd: folder });
   return stdout.split('\n').filter(Boolean);

@@ -8,92 +8,51 @@
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import type { PeerAddress } from '../../common/core/peer-address.js';
 import type { Timer } from '../../common/ports/clock.js';
-import type { HashPool } from '../hash/hash-pool.js';
 import { diskErrorOfCode } from '../store/disk-error.js';
-import type { PartStore } from '../store/part-store.js';
-import type { Catalog, UnitPlace } from './catalog.js';
-import type { Plan } from './plan.js';
+import type { UnitPlace } from './catalog.js';
+import { Checkpointer } from './checkpointer.js';
+import type { DownloadOptions, DownloadReport } from './download-options.js';
+import { claimHelp } from './helping.js';
+import { PeerRefresh } from './peer-refresh.js';
 import { createRequestQueue } from './request-queue.js';
 import { type Lane, Swarm, type SwarmPorts } from './swarm.js';
 
 /** Requests under way at all peers together. */
 const REQUESTS_MAX_COUNT = 512;
 const TICK_MS = 250;
-/** What is written is made to last this often, or after this much, whichever comes first. */
-const CHECKPOINT_MS = 2000;
-const CHECKPOINT_BYTES = 256 * 1024 * 1024;
-/** How often trackers are asked for more peers, and how soon again when none is left. */
-const LOOKUP_MS = 15_000;
-const LOOKUP_AGAIN_MS = 2000;
 /** Refusals without one chunk between them after which a peer rests. */
 const REFUSALS_MAX_COUNT = 32;
-/** A slow peer's chunk is asked for a second time if another is expected to bring it in this fraction of the time. */
-const HELP_FRACTION = 0.5;
-
-export interface DownloadEvents {
-  progress(doneBytes: number, connectedCount: number): void;
-  peerConnected(address: string): void;
-  peerFailed(address: string, reason: string): void;
-  peerBanned(address: string, reason: string): void;
-  /** A sync failed: this many chunks are fetched again. */
-  syncFailed(chunkCount: number): void;
-}
-
-export interface DownloadOptions {
-  readonly catalog: Catalog;
-  readonly plan: Plan;
-  readonly store: PartStore;
-  readonly pool: HashPool;
-  readonly peers: readonly PeerAddress[];
-  /** Asks the trackers again. Never throws. */
-  readonly findPeers: () => Promise<readonly PeerAddress[]>;
-  /** Gives up when no chunk came for this long. */
-  readonly patienceMs: number;
-  readonly events: DownloadEvents;
-  /** Called with each chunk's hash as it lands, for contents whose hashes are not known before. */
-  readonly onHash?: (unit: number, hash: Uint8Array) => void;
-}
-
-export interface DownloadReport {
-  /** Verified bytes that came over the network. */
-  readonly fetchedBytes: number;
-  /** Bytes that arrived twice. */
-  readonly wastedBytes: number;
-  readonly peers: readonly { readonly address: string; readonly bytes: number; readonly chunks: number }[];
-}
 
 export class Download {
   readonly #ports: SwarmPorts;
   readonly #options: DownloadOptions;
   readonly #swarm: Swarm;
+  readonly #checkpointer: Checkpointer;
+  readonly #refresh: PeerRefresh;
   readonly #queue = createRequestQueue(REQUESTS_MAX_COUNT);
   #settle: { resolve: () => void; reject: (error: ShoalError) => void } | undefined;
   #timer: Timer | undefined;
   #isOver = false;
-  #isCheckpointing = false;
-  #checkpointDone: Promise<void> = Promise.resolve();
-  #hasSyncFailed = false;
   #doneBytes = 0;
   #fetchedBytes = 0;
   #wastedBytes = 0;
-  #sinceCheckpointBytes = 0;
-  #lastCheckpointMs: number;
   #lastProgressMs: number;
-  #lastLookupMs: number;
-  #isLookingUp = false;
   #turn = 0;
 
   constructor(ports: SwarmPorts, options: DownloadOptions) {
     this.#ports = ports;
     this.#options = options;
     const nowMs = ports.clock.nowMs();
-    this.#lastCheckpointMs = nowMs;
     this.#lastProgressMs = nowMs;
-    this.#lastLookupMs = nowMs;
     const { events, catalog, plan } = options;
     for (const [first, count] of plan.had.runs()) {
       for (let unit = first; unit < first + count; unit += 1) this.#doneBytes += catalog.lengthOf(unit);
     }
+    this.#refresh = new PeerRefresh(options.findPeers, nowMs, (peers) => this.#takePeers(peers));
+    this.#checkpointer = new Checkpointer(options.store, nowMs, {
+      lost: (units) => this.#noteLost(units),
+      failed: (error) => this.#end(error),
+    });
     this.#swarm = new Swarm(ports, {
       connected: (lane) => {
         events.peerConnected(lane.key);
@@ -124,8 +83,19 @@ export class Download {
     this.#timer?.cancel();
     this.#swarm.close(new ShoalError('STOPPED', 'local', 'The fetch has ended.'));
     await this.#queue.onIdle();
-    await this.#lastCheckpoint(failure);
-    return this.report();
+    await this.#checkpointer.close().catch((error: unknown) => {
+      failure ??= asShoalError(error);
+    });
+    if (failure !== undefined) throw failure;
+    // A sync that failed after the last chunk had landed took chunks back.
+    if (!this.#options.plan.isDone) {
+      throw new ShoalError(
+        'IO',
+        'environment',
+        'The disk failed to keep what was written; check it, then run the same command again.',
+      );
+    }
+    return this.#report();
   }
 
   /** Ends the fetch early; `run` throws `reason` after what was written is made to last. */
@@ -133,27 +103,11 @@ export class Download {
     this.#end(reason);
   }
 
-  report(): DownloadReport {
+  #report(): DownloadReport {
     const peers = this.#swarm.lanes
       .filter((lane) => lane.chunkCount > 0)
       .map((lane) => ({ address: lane.key, bytes: lane.bytes, chunks: lane.chunkCount }));
     return { fetchedBytes: this.#fetchedBytes, wastedBytes: this.#wastedBytes, peers };
-  }
-
-  async #lastCheckpoint(failure: ShoalError | undefined): Promise<void> {
-    // A checkpoint that is under way has to end first: its units are not in the journal yet.
-    while (this.#isCheckpointing) await this.#checkpointDone;
-    const lost = await this.#options.store.checkpoint().catch((error: unknown) => {
-      throw failure ?? error;
-    });
-    if (failure !== undefined) throw failure;
-    if (lost.length > 0) {
-      throw new ShoalError(
-        'IO',
-        'environment',
-        `The disk failed to keep ${lost.length} chunks; check it, then run the same command again.`,
-      );
-    }
   }
 
   #end(error?: ShoalError): void {
@@ -168,8 +122,8 @@ export class Download {
     const nowMs = this.#ports.clock.nowMs();
     this.#judgeLanes(nowMs);
     this.#swarm.dialSome();
-    this.#lookupMaybe(nowMs);
-    this.#checkpointMaybe(nowMs);
+    this.#refresh.tick(nowMs, this.#swarm.isHopeless);
+    this.#checkpointer.tick(nowMs);
     this.#giveUpMaybe(nowMs);
     this.#pump();
     this.#options.events.progress(this.#doneBytes, this.#swarm.connected.length);
@@ -196,9 +150,9 @@ export class Download {
     const { plan } = this.#options;
     if (lane.connection === undefined || this.#queue.size > 0) return false;
     if (lane.asked.size >= lane.score.depth(this.#usualChunkBytes)) return false;
-    const unit = plan.next(lane.key) ?? this.#help(lane);
-    if (unit === undefined) return false;
     const nowMs = this.#ports.clock.nowMs();
+    const unit = plan.next(lane.key) ?? claimHelp(lane, this.#swarm.connected, plan, this.#usualChunkBytes, nowMs);
+    if (unit === undefined) return false;
     lane.score.asked(nowMs, lane.asked.size === 0);
     lane.asked.set(unit, nowMs);
     void this.#queue.add(() => this.#fetchUnit(lane, unit));
@@ -209,28 +163,6 @@ export class Download {
   get #usualChunkBytes(): number {
     const { catalog } = this.#options;
     return Math.max(1, Math.ceil(catalog.totalBytes / Math.max(1, catalog.unitCount)));
-  }
-
-  /** A chunk that an idle peer should bring in place of a slower one, claimed for it. */
-  #help(helper: Lane): number | undefined {
-    if (helper.asked.size > 0) return undefined;
-    const chunkBytes = this.#usualChunkBytes;
-    const nowMs = this.#ports.clock.nowMs();
-    const ownMs = helper.score.expectedMs(chunkBytes, 1);
-    for (const lane of this.#swarm.connected) {
-      if (lane === helper) continue;
-      const isSlow = lane.connection?.head !== undefined && lane.score.judge(lane.connection.head, chunkBytes, nowMs) !== 'ok';
-      const units = [...lane.asked.keys()];
-      // From the last, which it would bring last.
-      for (let at = units.length - 1; at >= 0; at -= 1) {
-        const unit = units[at] ?? 0;
-        const isFaster = ownMs < HELP_FRACTION * lane.score.expectedMs(chunkBytes, at + 1);
-        if (!(isSlow || isFaster) || !this.#options.plan.mayDuplicate(unit, helper.key)) continue;
-        this.#options.plan.duplicate(unit, helper.key);
-        return unit;
-      }
-    }
-    return undefined;
   }
 
   async #fetchUnit(lane: Lane, unit: number): Promise<void> {
@@ -295,13 +227,12 @@ export class Download {
       this.#wastedBytes += bytes;
       return;
     }
-    this.#options.store.wrote(unit);
+    this.#checkpointer.wrote(unit, bytes);
     lane.refusalCount = 0;
     lane.bytes += bytes;
     lane.chunkCount += 1;
     this.#doneBytes += bytes;
     this.#fetchedBytes += bytes;
-    this.#sinceCheckpointBytes += bytes;
     this.#lastProgressMs = this.#ports.clock.nowMs();
     if (this.#options.plan.isDone) this.#end();
   }
@@ -333,18 +264,11 @@ export class Download {
     }
   }
 
-  #lookupMaybe(nowMs: number): void {
-    const isNeeded = nowMs - this.#lastLookupMs > (this.#swarm.isHopeless ? LOOKUP_AGAIN_MS : LOOKUP_MS);
-    if (!isNeeded || this.#isLookingUp) return;
-    this.#isLookingUp = true;
-    void this.#options.findPeers().then((peers) => {
-      this.#isLookingUp = false;
-      this.#lastLookupMs = this.#ports.clock.nowMs();
-      if (this.#isOver) return;
-      this.#swarm.add(peers);
-      // Nobody is left, and nobody new came: waiting longer helps nobody.
-      if (this.#swarm.isHopeless) this.#giveUp();
-    });
+  #takePeers(peers: readonly PeerAddress[]): void {
+    if (this.#isOver) return;
+    this.#swarm.add(peers);
+    // Nobody is left, and nobody new came: waiting longer helps nobody.
+    if (this.#swarm.isHopeless) this.#giveUp();
   }
 
   #giveUpMaybe(nowMs: number): void {
@@ -362,26 +286,7 @@ export class Download {
     } else this.#end(new ShoalError('NETWORK', 'remote', `No peer is left that has what is missing; ${missing}. ${keep}`));
   }
 
-  #checkpointMaybe(nowMs: number): void {
-    const isDue = nowMs - this.#lastCheckpointMs > CHECKPOINT_MS || this.#sinceCheckpointBytes > CHECKPOINT_BYTES;
-    if (!isDue || this.#isCheckpointing) return;
-    this.#isCheckpointing = true;
-    this.#lastCheckpointMs = nowMs;
-    this.#sinceCheckpointBytes = 0;
-    this.#checkpointDone = this.#options.store
-      .checkpoint()
-      .then((lost) => this.#noteLost(lost))
-      .catch((error: unknown) => this.#end(asShoalError(error)))
-      .finally(() => {
-        this.#isCheckpointing = false;
-      });
-  }
-
   #noteLost(lost: readonly number[]): void {
-    if (lost.length === 0) return;
-    if (this.#hasSyncFailed)
-      throw new ShoalError('IO', 'environment', 'The disk failed to keep what was written, twice; check it.');
-    this.#hasSyncFailed = true;
     for (const unit of lost) {
       this.#options.plan.lost(unit);
       this.#doneBytes -= this.#options.catalog.lengthOf(unit);

@@ -54,6 +54,7 @@ export class HashPool {
       filename: new URL('./worker.js', import.meta.url).href,
       minThreads: this.threadCount,
       maxThreads: this.threadCount,
+      name: 'runTask',
       concurrentTasksPerWorker: TASKS_PER_WORKER_COUNT,
       workerData: setup,
     });

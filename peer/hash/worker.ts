@@ -22,7 +22,7 @@ const slots = new Uint8Array((workerData as WorkerSetup).slots);
 const block = Buffer.allocUnsafeSlow(CHUNK_BYTES);
 const zeros = Buffer.alloc(HOLE_PROBE_BYTES);
 
-export default function run(task: WorkerTask): unknown {
+export function runTask(task: WorkerTask): unknown {
   const hash = hashFunction(task.hashName);
   switch (task.kind) {
     case 'hash':

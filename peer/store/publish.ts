@@ -54,7 +54,7 @@ async function finishFile(fileIndex: number, catalog: Catalog, files: PartFiles)
   try {
     if (file.mode !== undefined) await chmodFile(path, file.mode);
     // A time that the file system cannot hold is a hint that is not taken.
-    if (file.mtimeMs !== undefined) await utimes(path, new Date(), new Date(file.mtimeMs)).catch(() => undefined);
+    if (file.mtimeMs !== undefined) await utimes(path, file.mtimeMs / 1000, file.mtimeMs / 1000).catch(() => undefined);
   } finally {
     files.release(fileIndex, true);
   }

@@ -1,0 +1,76 @@
+/**
+ * When a fetch makes what it wrote last: now and then while it runs, and once at its end. One checkpoint runs at a time.
+ *
+ * A sync that fails costs its chunks once: they are fetched again. A second failure ends the fetch, since the disk cannot be trusted.
+ * Invariant: after `close` resolves, every chunk that was `wrote` is in the synced journal.
+ */
+import { asShoalError, ShoalError } from '../../common/core/errors.js';
+import type { PartStore } from '../store/part-store.js';
+
+/** What is written is made to last this often, or after this much, whichever comes first. */
+const CHECKPOINT_MS = 2000;
+const CHECKPOINT_BYTES = 256 * 1024 * 1024;
+
+export interface CheckpointerEvents {
+  /** These units are not safe on disk and must be fetched again. */
+  lost(units: readonly number[]): void;
+  /** The disk cannot be used any more. */
+  failed(error: ShoalError): void;
+}
+
+export class Checkpointer {
+  readonly #store: PartStore;
+  readonly #events: CheckpointerEvents;
+  #lastMs: number;
+  #bytes = 0;
+  #hasLost = false;
+  #running: Promise<void> | undefined;
+
+  constructor(store: PartStore, nowMs: number, events: CheckpointerEvents) {
+    this.#store = store;
+    this.#events = events;
+    this.#lastMs = nowMs;
+  }
+
+  /** A unit was verified and written. */
+  wrote(unit: number, bytes: number): void {
+    this.#store.wrote(unit);
+    this.#bytes += bytes;
+  }
+
+  /** Starts a checkpoint if one is due. */
+  tick(nowMs: number): void {
+    const isDue = nowMs - this.#lastMs > CHECKPOINT_MS || this.#bytes > CHECKPOINT_BYTES;
+    if (!isDue || this.#running !== undefined) return;
+    this.#lastMs = nowMs;
+    this.#bytes = 0;
+    this.#running = this.#run()
+      .catch((error: unknown) => this.#events.failed(asShoalError(error)))
+      .finally(() => {
+        this.#running = undefined;
+      });
+  }
+
+  /** The last checkpoint. Throws `DISK_FULL` or `IO`, also where an earlier one had lost what is not fetched again by now. */
+  async close(): Promise<void> {
+    await this.#running;
+    const lost = await this.#store.checkpoint();
+    if (lost.length > 0) throw unreliable(lost.length);
+  }
+
+  async #run(): Promise<void> {
+    const lost = await this.#store.checkpoint();
+    if (lost.length === 0) return;
+    if (this.#hasLost) throw unreliable(lost.length);
+    this.#hasLost = true;
+    this.#events.lost(lost);
+  }
+}
+
+function unreliable(chunkCount: number): ShoalError {
+  return new ShoalError(
+    'IO',
+    'environment',
+    `The disk failed to keep ${chunkCount} chunks that were written to it; check it, then run the same command again.`,
+  );
+}

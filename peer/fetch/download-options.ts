@@ -1,0 +1,38 @@
+/** What a download is given, what it tells as it goes, and what it says at its end. */
+import type { PeerAddress } from '../../common/core/peer-address.js';
+import type { HashPool } from '../hash/hash-pool.js';
+import type { PartStore } from '../store/part-store.js';
+import type { Catalog } from './catalog.js';
+import type { Plan } from './plan.js';
+
+export interface DownloadEvents {
+  progress(doneBytes: number, connectedCount: number): void;
+  peerConnected(address: string): void;
+  peerFailed(address: string, reason: string): void;
+  peerBanned(address: string, reason: string): void;
+  /** A sync failed: this many chunks are fetched again. */
+  syncFailed(chunkCount: number): void;
+}
+
+export interface DownloadOptions {
+  readonly catalog: Catalog;
+  readonly plan: Plan;
+  readonly store: PartStore;
+  readonly pool: HashPool;
+  readonly peers: readonly PeerAddress[];
+  /** Asks the trackers again. Never throws. */
+  readonly findPeers: () => Promise<readonly PeerAddress[]>;
+  /** Gives up when no chunk came for this long. */
+  readonly patienceMs: number;
+  readonly events: DownloadEvents;
+  /** Called with each chunk's hash as it lands, for contents whose hashes are not known before. */
+  readonly onHash?: (unit: number, hash: Uint8Array) => void;
+}
+
+export interface DownloadReport {
+  /** Verified bytes that came over the network. */
+  readonly fetchedBytes: number;
+  /** Bytes that arrived twice. */
+  readonly wastedBytes: number;
+  readonly peers: readonly { readonly address: string; readonly bytes: number; readonly chunks: number }[];
+}

@@ -1,0 +1,93 @@
+/**
+ * What all steps of one fetch share: the ports, the options, the trackers, the start time, and how a step is announced and aborted.
+ */
+import { ShoalError } from '../../common/core/errors.js';
+import type { HostPort, PeerAddress } from '../../common/core/peer-address.js';
+import type { Clock } from '../../common/ports/clock.js';
+import type { Dialer } from '../../common/ports/net.js';
+import type { Random } from '../../common/ports/random.js';
+import { ContentFinder } from '../discovery/find-content.js';
+import type { HashPool } from '../hash/hash-pool.js';
+import type { FetchEvent, FetchPhase } from './fetch-events.js';
+import type { FetchSource } from './fetch-source.js';
+import { MetadataFetch } from './metadata.js';
+import type { SwarmPorts } from './swarm.js';
+
+export interface FetchPorts {
+  readonly dialer: Dialer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly pool: HashPool;
+}
+
+export interface FetchOptions {
+  readonly source: FetchSource;
+  /** What the person typed, for messages. */
+  readonly shown: string;
+  /** In addition to those of a link. */
+  readonly trackers: readonly HostPort[];
+  readonly out: string | undefined;
+  readonly directory: string | undefined;
+  readonly isOverwrite: boolean;
+  /** Forget an unfinished download of the same content. */
+  readonly isFresh: boolean;
+  readonly patienceMs: number;
+  readonly onEvent: (event: FetchEvent) => void;
+  /** Its reason is a `ShoalError`; what was verified is kept. */
+  readonly signal: AbortSignal;
+}
+
+export class FetchSession {
+  readonly ports: FetchPorts;
+  readonly swarmPorts: SwarmPorts;
+  readonly options: FetchOptions;
+  readonly finder: ContentFinder;
+  readonly startedMs: number;
+
+  constructor(ports: FetchPorts, options: FetchOptions) {
+    this.ports = ports;
+    this.swarmPorts = { ...ports, slots: ports.pool.slots };
+    this.options = options;
+    this.finder = new ContentFinder(ports, [...options.source.trackers, ...options.trackers]);
+    this.startedMs = ports.clock.nowMs();
+  }
+
+  /** Announces a phase. Throws the signal's reason if the fetch is to stop. */
+  phase(phase: FetchPhase, what: string, totalBytes = 0, doneBytes = 0): void {
+    this.options.signal.throwIfAborted();
+    this.options.onEvent({ event: 'phase', phase, what, totalBytes, doneBytes });
+  }
+
+  /** The promise, or the signal's reason as soon as it comes. */
+  async abortable<T>(promise: Promise<T>): Promise<T> {
+    const { signal } = this.options;
+    let stop: (() => void) | undefined;
+    const aborted = new Promise<never>((_resolve, reject) => {
+      stop = () => reject(signal.reason as ShoalError);
+      signal.addEventListener('abort', stop, { once: true });
+    });
+    try {
+      return await Promise.race([promise, aborted]);
+    } finally {
+      if (stop !== undefined) signal.removeEventListener('abort', stop);
+    }
+  }
+
+  /** Does `work` with connections to `peers`, which end with it. */
+  async withMetadata<T>(peers: readonly PeerAddress[], work: (metadata: MetadataFetch) => Promise<T>): Promise<T> {
+    const { onEvent, signal } = this.options;
+    const metadata = new MetadataFetch(this.swarmPorts, this.ports.pool, peers, {
+      peerFailed: (address, reason) => onEvent({ event: 'peer-failed', address, reason }),
+      peerBanned: (address, reason) => onEvent({ event: 'peer-banned', address, reason }),
+    });
+    const stop = () => metadata.close(signal.reason as ShoalError);
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      signal.throwIfAborted();
+      return await work(metadata);
+    } finally {
+      signal.removeEventListener('abort', stop);
+      metadata.close(new ShoalError('STOPPED', 'local', 'The manifests are there.'));
+    }
+  }
+}

@@ -1,0 +1,215 @@
+/**
+ * From a goal, a content with everything needed to fetch it, to the final name:
+ *
+ *     is it there already? ──► check the part ──► download ──► publish
+ */
+import { asShoalError, ShoalError } from '../../common/core/errors.js';
+import { HASH_BYTES } from '../../common/core/hash.js';
+import { CHUNK_BYTES } from '../../common/core/limits.js';
+import type { PeerAddress } from '../../common/core/peer-address.js';
+import type { ContentRoot } from '../../common/core/root.js';
+import type { ContentRef } from '../../common/wire/peer-lines.js';
+import { hashFileRoot } from '../hash/file-root.js';
+import { partPaths } from '../store/part-paths.js';
+import { PartStore } from '../store/part-store.js';
+import type { Catalog } from './catalog.js';
+import { Download } from './download.js';
+import type { DownloadReport } from './download-options.js';
+import type { FetchResult } from './fetch-events.js';
+import { isFolderThere } from './fetch-folder.js';
+import type { FetchSession } from './fetch-session.js';
+import { Plan } from './plan.js';
+import { checkFreeSpace, inspectTarget } from './target.js';
+
+/** A content with everything needed to fetch it. */
+export interface Goal {
+  readonly name: string;
+  readonly root: ContentRoot | undefined;
+  readonly catalog: Catalog;
+  readonly isFolder: boolean;
+  readonly isVerified: boolean;
+  readonly target: string;
+  readonly peers: readonly PeerAddress[];
+}
+
+export async function isGoalThere(session: FetchSession, { target, root, catalog, isFolder }: Goal): Promise<boolean> {
+  const state = await inspectTarget(target);
+  if (state.kind === 'absent') return false;
+  if (session.options.isOverwrite && (state.kind === 'folder') === isFolder) {
+    // The same content need not be written over itself.
+    return root !== undefined && !isFolder && (await isSameFile(session, target, root, catalog));
+  }
+  if (root !== undefined && isFolder && state.kind === 'folder' && (await isFolderThere(target, catalog, session.ports.pool)))
+    return true;
+  if (root !== undefined && !isFolder && (await isSameFile(session, target, root, catalog))) return true;
+  const what = state.kind === 'other' ? `is ${state.what}` : `exists, is a ${state.kind}, and is not what you asked for`;
+  const advice =
+    (state.kind === 'folder') === isFolder && state.kind !== 'other'
+      ? 'choose another --out, or replace it with --overwrite'
+      : 'choose another --out';
+  throw new ShoalError('TARGET_EXISTS', 'environment', `${target} ${what}; ${advice}.`);
+}
+
+export async function isSameFile(session: FetchSession, target: string, root: ContentRoot, catalog: Catalog): Promise<boolean> {
+  const state = await inspectTarget(target);
+  if (state.kind !== 'file' || state.sizeBytes !== catalog.totalBytes) return false;
+  const hashName = catalog.files[0]?.hashName ?? 'blake3';
+  return (await hashFileRoot(session.ports.pool, target, state.sizeBytes, hashName)) === root;
+}
+
+export async function reportThere(session: FetchSession, goal: Goal): Promise<FetchResult> {
+  // A crash between the rename and the end leaves these behind.
+  const store = await PartStore.open({
+    paths: partPaths(goal.target, goal.root ?? '-'),
+    root: goal.root ?? '-',
+    name: goal.name,
+    isFolder: goal.isFolder,
+  });
+  await store.discard();
+  await store.close();
+  return result(session, goal, { fetchedBytes: 0, wastedBytes: 0, peers: [] }, 0, true);
+}
+
+export async function fetchGoal(session: FetchSession, goal: Goal, isIndex = false): Promise<FetchResult> {
+  // What cannot be told from another content chunk by chunk comes from one peer at a time, and never half from each.
+  const isMixable =
+    goal.isFolder ||
+    (goal.catalog.files.every((file) => file.hashes !== undefined || file.sizeBytes <= CHUNK_BYTES) && goal.isVerified);
+  if (isMixable) return fetchFrom(session, goal, goal.peers, true, isIndex);
+  const why = goal.root === undefined ? 'no peer gives a root' : 'no peer gives a manifest; the whole is checked at the end';
+  session.options.onEvent({ event: 'unverified', reason: why });
+  let last: ShoalError | undefined;
+  for (const peer of goal.peers) {
+    try {
+      return await fetchFrom(session, goal, [peer], false, isIndex);
+    } catch (error) {
+      last = asShoalError(error);
+      if (last.code !== 'NETWORK' && last.code !== 'VERIFY_FAILED') throw last;
+    }
+  }
+  throw last ?? new ShoalError('NETWORK', 'remote', 'No peer is left.');
+}
+
+async function fetchFrom(
+  session: FetchSession,
+  goal: Goal,
+  peers: readonly PeerAddress[],
+  isMixable: boolean,
+  isIndex: boolean,
+): Promise<FetchResult> {
+  const { isFresh, signal, onEvent, isOverwrite } = session.options;
+  const { root, catalog } = goal;
+  const paths = partPaths(goal.target, root ?? '-');
+  const store = await PartStore.open({ paths, root: root ?? '-', name: goal.name, isFolder: goal.isFolder });
+  try {
+    const isStartingAfresh = isFresh || !isMixable;
+    if (isStartingAfresh) await store.discard();
+    session.phase('check', 'checking what is there already', catalog.totalBytes);
+    const { had, damagedCount } = await store.begin(catalog, isStartingAfresh, session.ports.pool, (doneBytes) => {
+      signal.throwIfAborted();
+      onEvent({ event: 'progress', phase: 'check', doneBytes, totalBytes: catalog.totalBytes, peers: 0 });
+    });
+    let resumedBytes = 0;
+    for (const [first, count] of had.runs())
+      for (let unit = first; unit < first + count; unit += 1) resumedBytes += catalog.lengthOf(unit);
+    if (resumedBytes > 0 || damagedCount > 0)
+      onEvent({ event: 'resumed', bytes: resumedBytes, chunks: had.count, damaged: damagedCount });
+    await checkFreeSpace(paths.folder, catalog.totalBytes - resumedBytes);
+    session.phase('fetch', goal.name, catalog.totalBytes, resumedBytes);
+    const hashes = isMixable ? undefined : new Uint8Array(catalog.unitCount * HASH_BYTES);
+    const report = await download(session, goal, store, new Plan(had), peers, hashes);
+    session.phase('finish', 'making it last');
+    if (hashes !== undefined && root !== undefined) await checkRoot(session, root, catalog, hashes, store);
+    await store.publish(isOverwrite || isIndex);
+    return result(session, goal, report, resumedBytes, false);
+  } finally {
+    await store.close();
+  }
+}
+
+async function download(
+  session: FetchSession,
+  goal: Goal,
+  store: PartStore,
+  plan: Plan,
+  peers: readonly PeerAddress[],
+  hashes: Uint8Array | undefined,
+): Promise<DownloadReport> {
+  const { signal, onEvent, patienceMs, source } = session.options;
+  const { catalog, root } = goal;
+  const isMixable = hashes === undefined;
+  const download = new Download(session.swarmPorts, {
+    catalog,
+    plan,
+    store,
+    pool: session.ports.pool,
+    peers,
+    patienceMs,
+    findPeers: async () => (isMixable ? await morePeers(session, source.content, root) : []),
+    ...(hashes === undefined ? {} : { onHash: (unit, hash) => hashes.set(hash, unit * HASH_BYTES) }),
+    events: {
+      progress: (doneBytes, peerCount) =>
+        onEvent({ event: 'progress', phase: 'fetch', doneBytes, totalBytes: catalog.totalBytes, peers: peerCount }),
+      peerConnected: (address) => onEvent({ event: 'peer-connected', address }),
+      peerFailed: (address, reason) => onEvent({ event: 'peer-failed', address, reason }),
+      peerBanned: (address, reason) => onEvent({ event: 'peer-banned', address, reason }),
+      syncFailed: (chunks) => onEvent({ event: 'sync-failed', chunks }),
+    },
+  });
+  const stop = () => download.stop(signal.reason as ShoalError);
+  signal.addEventListener('abort', stop, { once: true });
+  try {
+    signal.throwIfAborted();
+    return await download.run();
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
+
+async function morePeers(
+  session: FetchSession,
+  content: ContentRef,
+  root: ContentRoot | undefined,
+): Promise<readonly PeerAddress[]> {
+  const { contents } = await session.finder.lookup(content);
+  return [...session.options.source.peers, ...contents.filter((found) => found.root === root).flatMap((found) => found.peers)];
+}
+
+/** For a content whose hashes were not known before: whether the whole is what the root names. */
+async function checkRoot(
+  session: FetchSession,
+  root: ContentRoot,
+  catalog: Catalog,
+  hashes: Uint8Array,
+  store: PartStore,
+): Promise<void> {
+  const { pool } = session.ports;
+  const sizeBytes = catalog.totalBytes;
+  if ((await pool.root({ sizeBytes, chunkBytes: CHUNK_BYTES, hashes }, 'blake3')) === root) return;
+  // A root does not say which hash function made it.
+  if ((await hashFileRoot(pool, store.pathOf(0), sizeBytes, 'sha256')) === root) return;
+  await store.discard();
+  throw new ShoalError('VERIFY_FAILED', 'remote', 'What the peer sent is not what the root names; it was thrown away.');
+}
+
+function result(
+  session: FetchSession,
+  goal: Goal,
+  report: DownloadReport,
+  resumedBytes: number,
+  isAlreadyThere: boolean,
+): FetchResult {
+  return {
+    path: goal.target,
+    name: goal.name,
+    root: goal.root ?? null,
+    type: goal.isFolder ? 'folder' : 'file',
+    files: goal.catalog.files.length,
+    size: goal.catalog.totalBytes,
+    verified: goal.isVerified,
+    isAlreadyThere,
+    durationMs: session.ports.clock.nowMs() - session.startedMs,
+    resumedBytes,
+    ...report,
+  };
+}
