@@ -12,7 +12,7 @@
  */
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import type { FileName } from '../../common/core/file-name.js';
-import { UNREGISTER_DEADLINE_MS } from '../../common/core/limits.js';
+import { TRACKER_PIPELINE_MAX_COUNT, UNREGISTER_DEADLINE_MS } from '../../common/core/limits.js';
 import type { HostPort, PeerAddress } from '../../common/core/peer-address.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { Clock, Timer } from '../../common/ports/clock.js';
@@ -24,6 +24,9 @@ import { TrackerClient } from './tracker-client.js';
 const INTERVAL_FIRST_MS = 30_000;
 /** The first pause after a failure; it doubles with each. */
 const RETRY_FIRST_MS = 1000;
+
+/** Contents whose registration is told of together: enough that the pipeline stays full. */
+const BATCH_COUNT = 4 * TRACKER_PIPELINE_MAX_COUNT;
 
 /** One content as trackers know it. */
 export interface Announcement {
@@ -95,8 +98,10 @@ class TrackerLink {
   readonly #tracker: HostPort;
   readonly #contents: ReadonlyMap<string, Announcement>;
   readonly #client: TrackerClient;
-  /** Keys that the tracker has, or has refused. */
+  /** Keys that the tracker has, or has refused for good. */
   readonly #settled = new Set<string>();
+  /** Keys whose refusal was told. */
+  readonly #refused = new Set<string>();
   #intervalMs = INTERVAL_FIRST_MS;
   #failureCount = 0;
   #isToWithdraw = false;
@@ -124,15 +129,24 @@ class TrackerLink {
     this.hurry();
   }
 
+  /** Within UNREGISTER_DEADLINE_MS, also while a connection is being made that nobody answers. */
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#timer?.cancel();
-    const deadline = this.#ports.clock.setTimer('goodbye', UNREGISTER_DEADLINE_MS, () => void this.#client.close());
-    await this.#round;
-    // A tracker that could not be reached has nothing to take back.
-    if (this.#failureCount === 0) await this.#client.unregister(this.#options.address).catch(() => 0);
-    deadline.cancel();
+    await new Promise<void>((resolve) => {
+      const deadline = this.#ports.clock.setTimer('goodbye', UNREGISTER_DEADLINE_MS, resolve);
+      void this.#sayGoodbye().finally(() => {
+        deadline.cancel();
+        resolve();
+      });
+    });
     await this.#client.close();
+  }
+
+  async #sayGoodbye(): Promise<void> {
+    await this.#round;
+    // A tracker that was not reached has nothing to take back.
+    if (this.#settled.size > 0) await this.#client.unregister(this.#options.address).catch(() => 0);
   }
 
   #schedule(delayMs: number): void {
@@ -152,8 +166,11 @@ class TrackerLink {
     try {
       await this.#withdrawMaybe();
       const missing = [...this.#contents.values()].filter((content) => !this.#settled.has(keyOf(content)));
-      if (missing.length > 0) await this.#register(missing);
-      else if (this.#contents.size > 0) await this.#alive();
+      // REGISTER keeps one entry alive, ALIVE all of them.
+      if (this.#settled.size > 0) await this.#alive();
+      for (let at = 0; at < missing.length && !this.#isClosed; at += BATCH_COUNT) {
+        await this.#register(missing.slice(at, at + BATCH_COUNT));
+      }
       if (this.#failureCount > 0) this.#options.events.trackerBack(this.#tracker);
       this.#failureCount = 0;
     } catch (error) {
@@ -182,9 +199,14 @@ class TrackerLink {
     for (const [at, content] of contents.entries()) {
       const result = results[at];
       if (result === undefined) continue;
-      this.#settled.add(keyOf(content));
-      if (result instanceof ShoalError) events.refused(content, result, this.#tracker);
-      else {
+      const key = keyOf(content);
+      const isFull = result instanceof ShoalError && (result.code === 'BUSY' || result.code === 'LIMIT');
+      if (!isFull) this.#settled.add(key);
+      if (result instanceof ShoalError) {
+        if (!this.#refused.has(key)) events.refused(content, result, this.#tracker);
+        this.#refused.add(key);
+      } else {
+        this.#refused.delete(key);
         this.#intervalMs = result.intervalMs;
         events.registered(content, result.address, this.#tracker);
       }

@@ -175,7 +175,8 @@ export class TrackerClient {
       return;
     }
     try {
-      if (request.take(line)) {
+      const isLast = request.take(line);
+      if (isLast) {
         this.#open.shift();
         request.resolve();
       }
