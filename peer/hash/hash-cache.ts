@@ -59,11 +59,11 @@ interface Place {
 export class HashCache {
   readonly #options: HashCacheOptions;
   readonly #path: string;
-  /** The log as it was when it was opened, for look-ups; `undefined` where there is none. */
+  /** The log that was opened, for look-ups; `undefined` where there is none. */
   #log: FileHandle | undefined;
   readonly #places = new Map<string, Place>();
   #block: { at: number; bytes: Uint8Array } = { at: 0, bytes: new Uint8Array(0) };
-  #unwritten: Uint8Array[] = [];
+  #unwritten: { readonly key: string; readonly frame: Uint8Array }[] = [];
   #unwrittenBytes = 0;
   #writing: Promise<void> = Promise.resolve();
   #isBroken = false;
@@ -104,7 +104,7 @@ export class HashCache {
     const ageMs = this.#options.epochNowMs() - Number(identity.mtimeNs / 1_000_000n);
     if (this.#isBroken || ageMs < HASH_CACHE_SETTLE_MS || identity.sizeBytes === 0) return;
     const frame = encodeFrame(packMsgpack([recordKey(identity, hashName), hashes]), checksum);
-    this.#unwritten.push(frame);
+    this.#unwritten.push({ key: placeKey(identity, hashName), frame });
     this.#unwrittenBytes += frame.length;
     if (this.#unwrittenBytes >= FLUSH_BYTES) await this.flush();
   }
@@ -214,15 +214,24 @@ export class HashCache {
   }
 
   async #append(): Promise<void> {
-    const bytes = Buffer.concat(this.#unwritten);
+    const records = this.#unwritten;
     this.#unwritten = [];
     this.#unwrittenBytes = 0;
-    if (bytes.length === 0 || this.#isBroken) return;
+    if (records.length === 0 || this.#isBroken) return;
     try {
       // Opened by name each time: another process may have put a new log there. One write, so that appends do not mix.
       const log = await open(this.#path, constants.O_WRONLY | constants.O_APPEND);
       try {
+        const bytes = Buffer.concat(records.map((record) => record.frame));
         await log.write(bytes);
+        const [written, read] = [await log.stat(), await this.#log?.stat()];
+        if (written.ino !== read?.ino) return;
+        // Right unless another process appended in between; then the look-up finds something else there, and nothing is lost.
+        let at = written.size - bytes.length;
+        for (const { key, frame } of records) {
+          this.#places.set(key, { at, frameBytes: frame.length });
+          at += frame.length;
+        }
       } finally {
         await log.close();
       }

@@ -1,0 +1,109 @@
+import { randomBytes } from 'node:crypto';
+import { appendFile, lstat, mkdtemp, open, realpath, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { parseFileName } from '../../common/core/file-name.js';
+import { CHUNK_BYTES } from '../../common/core/limits.js';
+import type { ContentRoot } from '../../common/core/root.js';
+import { identityOf } from '../hash/file-identity.js';
+import { ChunkReader } from './chunk-reader.js';
+import { hasEveryChunk, type SharedContent } from './shared-content.js';
+
+let folder: string;
+let changed: SharedContent[];
+let reader: ChunkReader;
+
+beforeEach(async () => {
+  folder = await realpath(await mkdtemp(join(tmpdir(), 'shoal-read-')));
+  changed = [];
+  reader = new ChunkReader({ changed: (content) => changed.push(content), openFilesMaxCount: 2 });
+});
+afterEach(async () => {
+  reader.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function share(name: string, bytes: Uint8Array): Promise<SharedContent> {
+  const path = join(folder, name);
+  await writeFile(path, bytes);
+  return contentAt(path, name, bytes.length);
+}
+
+async function contentAt(path: string, name: string, sizeBytes: number): Promise<SharedContent> {
+  const identity = identityOf(await lstat(path, { bigint: true }));
+  const manifest = {
+    name: parseFileName(name),
+    sizeBytes,
+    chunkBytes: CHUNK_BYTES,
+    hashName: 'blake3' as const,
+    hashes: new Uint8Array(0),
+  };
+  const root = '0'.repeat(64) as ContentRoot;
+  return { name: manifest.name, root, manifest, source: { kind: 'file', path, identity }, hasChunk: hasEveryChunk };
+}
+
+const memory = () => new Uint8Array(CHUNK_BYTES);
+
+describe('chunk reader', () => {
+  test('reads whole chunks, the short last one, and chunks of a content in memory', async () => {
+    const bytes = randomBytes(2 * CHUNK_BYTES + 7);
+    const content = await share('file', bytes);
+    const into = memory();
+    expect(await reader.read(content, 1, into)).toBe(CHUNK_BYTES);
+    expect(Buffer.compare(into, bytes.subarray(CHUNK_BYTES, 2 * CHUNK_BYTES))).toBe(0);
+    expect(await reader.read(content, 2, into)).toBe(7);
+    expect(into.subarray(0, 7)).toEqual(Uint8Array.from(bytes.subarray(2 * CHUNK_BYTES)));
+    expect(await reader.read({ ...content, source: { kind: 'memory', bytes } }, 2, into)).toBe(7);
+  });
+
+  test.each([
+    ['appended to', (path: string) => appendFile(path, 'x')],
+    ['truncated', (path: string) => truncate(path, 5)],
+    ['deleted', (path: string) => rm(path)],
+    [
+      'turned into a symlink',
+      async (path: string) => {
+        await rename(path, `${path}.was`);
+        await symlink(`${path}.was`, path);
+      },
+    ],
+    [
+      'edited in place',
+      async (path: string) => {
+        const handle = await open(path, 'r+');
+        await handle.write('X', 3);
+        await handle.utimes(1, 1);
+        await handle.close();
+      },
+    ],
+  ])('PW9, FS11: a file that was %s is not served, and reported once', async (_how, meddle) => {
+    const content = await share('file', randomBytes(100));
+    await meddle(join(folder, 'file'));
+    await expect(reader.read(content, 0, memory())).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    expect(changed).toEqual([content]);
+  });
+
+  test('PW9: a file that changes between two reads is not served from the open handle either', async () => {
+    const content = await share('file', randomBytes(2 * CHUNK_BYTES));
+    await reader.read(content, 0, memory());
+    await truncate(join(folder, 'file'), CHUNK_BYTES + 5);
+    await expect(reader.read(content, 1, memory())).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  test('a file that took the place of another is served under its own state, though the old one is still open', async () => {
+    const former = await share('file', randomBytes(10));
+    await reader.read(former, 0, memory());
+    await writeFile(join(folder, 'next'), randomBytes(20));
+    await rename(join(folder, 'next'), join(folder, 'file'));
+    const content = await contentAt(join(folder, 'file'), 'file', 20);
+    expect(await reader.read(content, 0, memory())).toBe(20);
+    expect(changed).toEqual([]);
+  });
+
+  test('FS9: many more files than may be open at once are all read', async () => {
+    const contents = await Promise.all(Array.from({ length: 30 }, (_, index) => share(`file${index}`, randomBytes(index + 1))));
+    const lengths = await Promise.all(contents.map((content) => reader.read(content, 0, memory())));
+    expect(lengths).toEqual(contents.map((_, index) => index + 1));
+  });
+});

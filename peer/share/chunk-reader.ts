@@ -1,0 +1,111 @@
+/**
+ * Reads chunks of shared contents into memory that the caller owns: one positioned read, and one look at the file's state after it.
+ *
+ * Invariant: bytes are given out only if the file is in the state in which it was hashed, after they were read; so a chunk is never
+ * served under an old hash. A file in another state is reported once to `changed`.
+ */
+import { type BigIntStats, fstat, read } from 'node:fs';
+import { chunkLength, chunkOffset } from '../../common/core/chunks.js';
+import { asShoalError, ShoalError, systemCode } from '../../common/core/errors.js';
+import { type FileIdentity, identityOf, sameIdentity } from '../hash/file-identity.js';
+import { OpenFiles } from './open-files.js';
+import type { SharedContent } from './shared-content.js';
+
+export interface ChunkReaderOptions {
+  /** A content whose file changed or vanished: it must not be served any more. */
+  readonly changed: (content: SharedContent) => void;
+  /** Files kept open; default OPEN_FILES_MAX_COUNT. */
+  readonly openFilesMaxCount?: number;
+}
+
+export class ChunkReader {
+  readonly #files: OpenFiles;
+  readonly #changed: (content: SharedContent) => void;
+
+  constructor(options: ChunkReaderOptions) {
+    this.#files = new OpenFiles(options.openFilesMaxCount);
+    this.#changed = options.changed;
+  }
+
+  /**
+   * Puts a chunk at the start of `into`, which must be large enough, and returns its length in bytes.
+   * Throws `NOT_FOUND` where the file is not what was hashed, and `IO` where it cannot be read.
+   */
+  async read(content: SharedContent, chunkIndex: number, into: Uint8Array): Promise<number> {
+    const lengthBytes = chunkLength(chunkIndex, content.manifest.sizeBytes);
+    const { source } = content;
+    if (source.kind === 'memory') {
+      into.set(source.bytes.subarray(chunkOffset(chunkIndex), chunkOffset(chunkIndex) + lengthBytes));
+      return lengthBytes;
+    }
+    // The second time with a file opened anew: the one that was open may be what the path led to before.
+    for (let triesLeft = 2; triesLeft > 0; triesLeft -= 1) {
+      if (await this.#readFile(source.path, source.identity, { into, lengthBytes, position: chunkOffset(chunkIndex) })) {
+        return lengthBytes;
+      }
+      this.#files.forget(source.path);
+    }
+    this.#changed(content);
+    throw new ShoalError('NOT_FOUND', 'environment', 'The file has changed since it was shared.');
+  }
+
+  /** False where the file is not in the state that `identity` says, or not there. */
+  async #readFile(path: string, identity: FileIdentity, span: Span): Promise<boolean> {
+    const file = await this.#files.acquire(path);
+    try {
+      const { fd } = await file.handle;
+      return (await readFully(fd, span)) && (await isInState(fd, identity));
+    } catch (error) {
+      const code = systemCode(error) ?? '';
+      // What took the file's place: nothing, a symlink, a folder, a socket.
+      if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'ENXIO'].includes(code)) return false;
+      if (code === 'EMFILE' || code === 'ENFILE') throw new ShoalError('BUSY', 'environment', 'Too many files are open.', error);
+      if (error instanceof ShoalError) throw error;
+      throw new ShoalError('IO', 'environment', 'The file cannot be read.', asShoalError(error));
+    } finally {
+      this.#files.release(file);
+    }
+  }
+
+  /** Opens the content's file anew next time. */
+  forget(content: SharedContent): void {
+    if (content.source.kind === 'file') this.#files.forget(content.source.path);
+  }
+
+  close(): void {
+    this.#files.close();
+  }
+}
+
+/** Where bytes go, and which. */
+interface Span {
+  readonly into: Uint8Array;
+  readonly lengthBytes: number;
+  readonly position: number;
+}
+
+/** Fills the first `lengthBytes` of `into`; false where the file ends before. */
+async function readFully(fd: number, { into, lengthBytes, position }: Span): Promise<boolean> {
+  let done = 0;
+  while (done < lengthBytes) {
+    const got = await readOnce(fd, into, done, lengthBytes - done, position + done);
+    if (got === 0) return false;
+    done += got;
+  }
+  return true;
+}
+
+// The callback forms take a descriptor as it is, and make a fraction of the garbage of a FileHandle's methods.
+function readOnce(fd: number, into: Uint8Array, offset: number, lengthBytes: number, position: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    read(fd, into, offset, lengthBytes, position, (error, bytes) => (error === null ? resolve(bytes) : reject(error)));
+  });
+}
+
+function isInState(fd: number, identity: FileIdentity): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    fstat(fd, { bigint: true }, (error: Error | null, stats: BigIntStats) =>
+      error === null ? resolve(sameIdentity(identityOf(stats), identity)) : reject(error),
+    );
+  });
+}

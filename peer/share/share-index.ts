@@ -1,0 +1,52 @@
+/**
+ * What this peer serves, by root and by name. Whatever is not in here does not exist for others.
+ *
+ * Several contents may have one root (copies of a file); a name stands for one content.
+ * Invariant: each content is in both maps, or in none.
+ */
+import type { FileName } from '../../common/core/file-name.js';
+import type { ContentRoot } from '../../common/core/root.js';
+import type { ContentRef } from '../../common/wire/peer-lines.js';
+import type { SharedContent } from './shared-content.js';
+
+export class ShareIndex {
+  readonly #byName = new Map<FileName, SharedContent>();
+  /** A list only where there are copies: most roots have one content. */
+  readonly #byRoot = new Map<ContentRoot, SharedContent | SharedContent[]>();
+
+  /** How many names are served. */
+  get count(): number {
+    return this.#byName.size;
+  }
+
+  /** Serves a content from now on, in place of what its name stood for. */
+  add(content: SharedContent): void {
+    const former = this.#byName.get(content.name);
+    if (former !== undefined) this.remove(former);
+    this.#byName.set(content.name, content);
+    const same = this.#byRoot.get(content.root);
+    if (same === undefined) this.#byRoot.set(content.root, content);
+    else this.#byRoot.set(content.root, [...[same].flat(), content]);
+  }
+
+  /** Serves this very content no longer; returns whether it was served. */
+  remove(content: SharedContent): boolean {
+    if (this.#byName.get(content.name) !== content) return false;
+    this.#byName.delete(content.name);
+    const [first, ...others] = [this.#byRoot.get(content.root) ?? []].flat().filter((one) => one !== content);
+    if (first === undefined) this.#byRoot.delete(content.root);
+    else this.#byRoot.set(content.root, others.length === 0 ? first : [first, ...others]);
+    return true;
+  }
+
+  /** The content that a request names, or `undefined`. */
+  find(ref: ContentRef): SharedContent | undefined {
+    if (ref.by === 'name') return this.#byName.get(ref.name);
+    const found = this.#byRoot.get(ref.root);
+    return Array.isArray(found) ? found[0] : found;
+  }
+
+  contents(): IterableIterator<SharedContent> {
+    return this.#byName.values();
+  }
+}
