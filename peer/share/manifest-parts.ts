@@ -1,5 +1,6 @@
 /** An encoded manifest without a copy of its hashes, which may be 64 MiB: so that nothing needs to be kept, and any number of streams share it. */
 import { invariant } from '../../common/core/errors.js';
+import { CHUNK_BYTES } from '../../common/core/limits.js';
 import { type Manifest, manifestToRaw } from '../../common/core/manifest.js';
 import { packMsgpack } from '../../common/wire/msgpack.js';
 
@@ -18,4 +19,18 @@ export function manifestParts(manifest: Manifest): readonly [Uint8Array, Uint8Ar
   binHead[0] = 0xc6;
   const head = Buffer.concat([Uint8Array.of(0x80 | (pairCount + 1)), packed.subarray(headBytes), HASHES_KEY, binHead]);
   return [head, manifest.hashes];
+}
+
+/** The bytes of the parts from `offset` on, at most a chunk of them, from one part. */
+export function sliceOf(parts: readonly Uint8Array[], offset: number): { bytes: Uint8Array; isLast: boolean } {
+  const totalBytes = parts.reduce((sum, part) => sum + part.length, 0);
+  let at = offset;
+  for (const part of parts) {
+    if (at < part.length) {
+      const bytes = part.subarray(at, at + CHUNK_BYTES);
+      return { bytes, isLast: offset + bytes.length === totalBytes };
+    }
+    at -= part.length;
+  }
+  return { bytes: new Uint8Array(0), isLast: true };
 }

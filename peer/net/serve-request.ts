@@ -1,0 +1,58 @@
+/** A line that a fetcher sent, as what to do about it. Pure. */
+import { ShoalError, WIRE_CODES, type WireCode } from '../../common/core/errors.js';
+import type { LineEvent } from '../../common/wire/line-splitter.js';
+import { type PeerRequest, parsePeerRequest } from '../../common/wire/peer-lines.js';
+import { splitTokens } from '../../common/wire/tokens.js';
+
+export interface Refusal {
+  readonly verb: 'ERR';
+  readonly code: WireCode;
+  readonly text: string;
+  /** Whether it counts towards BAD_LINES_MAX_COUNT. */
+  readonly isBadLine: boolean;
+}
+
+/** What is said of everything that is not shared, whatever the reason: whoever probes names learns nothing. */
+export const NOT_SHARED: Refusal = { verb: 'ERR', code: 'NOT_FOUND', text: 'This is not shared here.', isBadLine: false };
+
+export const NO_SUCH_CHUNK: Refusal = { verb: 'ERR', code: 'NOT_FOUND', text: 'This chunk is not here.', isBadLine: false };
+
+/** What the splitter found, as what to do about it. */
+export function requestOfLine(event: LineEvent): PeerRequest | Refusal {
+  switch (event.kind) {
+    case 'line':
+      return serveRequest(event.text);
+    case 'not-utf8':
+      return { verb: 'ERR', code: 'BAD_REQUEST', text: 'A line must be UTF-8.', isBadLine: true };
+    case 'too-long':
+      return { verb: 'ERR', code: 'TOO_LONG', text: 'A line has at most 4096 bytes.', isBadLine: true };
+  }
+}
+
+/** Never throws. */
+function serveRequest(line: string): PeerRequest | Refusal {
+  try {
+    return parsePeerRequest(line);
+  } catch (error) {
+    return isNameTheTrouble(line) ? NOT_SHARED : { ...refusalOf(error), isBadLine: true };
+  }
+}
+
+/** The line for an error that came up while serving: of what is below it, nothing crosses the wire. */
+export function refusalOf(error: unknown): Refusal {
+  const code = error instanceof ShoalError ? WIRE_CODES.find((known) => known === error.code) : undefined;
+  return error instanceof ShoalError && code !== undefined && code !== 'INTERNAL'
+    ? { verb: 'ERR', code, text: error.message, isBadLine: false }
+    : { verb: 'ERR', code: 'INTERNAL', text: 'This peer could not serve it.', isBadLine: false };
+}
+
+/** Whether the line would be good with another name. A name that cannot be shared is answered as one that is not. */
+function isNameTheTrouble(line: string): boolean {
+  try {
+    const [verb = '', , ...rest] = splitTokens(line);
+    parsePeerRequest([verb, 'name', ...rest].join(' '));
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * The listening side of a peer: accepts streams within the caps, gives each a session, and looks after all of them with one timer.
+ * It knows nothing about contents; what may be asked for is the session's and the index's business.
+ */
+import { SERVE_STREAMS_MAX_COUNT, SERVE_STREAMS_PER_IP_MAX_COUNT } from '../../common/core/limits.js';
+import { isLoopback, type PeerAddress } from '../../common/core/peer-address.js';
+import type { Clock, Timer } from '../../common/ports/clock.js';
+import type { Listener, ListenPort, ServedStream, StreamHandlers } from '../../common/ports/net.js';
+import { BufferPool } from '../share/buffer-pool.js';
+import type { ChunkReader } from '../share/chunk-reader.js';
+import type { ShareIndex } from '../share/share-index.js';
+import type { SharedContent } from '../share/shared-content.js';
+import { ServeSession, type SessionPorts } from './serve-session.js';
+
+/** Milliseconds between two looks at the deadlines of all sessions. */
+const CHECK_MS = 1000;
+
+export interface ServerPorts {
+  readonly listener: ListenPort;
+  readonly clock: Clock;
+  readonly index: Pick<ShareIndex, 'find'>;
+  readonly reader: Pick<ChunkReader, 'read'>;
+}
+
+export interface ServerOptions {
+  readonly host: string;
+  /** 0 lets the system choose. */
+  readonly port: number;
+  /** Default SERVE_STREAMS_MAX_COUNT. */
+  readonly streamsMaxCount?: number;
+  /** For each IP address that is not this machine's; default SERVE_STREAMS_PER_IP_MAX_COUNT. */
+  readonly streamsPerIpMaxCount?: number;
+  readonly served?: (content: SharedContent, bytes: number) => void;
+}
+
+export class ChunkServer {
+  readonly #ports: ServerPorts;
+  readonly #options: ServerOptions;
+  readonly #sessionPorts: SessionPorts;
+  readonly #sessions = new Set<ServeSession>();
+  readonly #countOfIp = new Map<string, number>();
+  #listener: Listener | undefined;
+  #timer: Timer | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(ports: ServerPorts, options: ServerOptions) {
+    this.#ports = ports;
+    this.#options = options;
+    this.#sessionPorts = {
+      ...ports,
+      buffers: new BufferPool(),
+      served: options.served ?? (() => undefined),
+      closed: (session) => this.#forget(session),
+    };
+  }
+
+  /** Throws `NETWORK` or `DENIED` where the port cannot be had. */
+  static async listen(ports: ServerPorts, options: ServerOptions): Promise<ChunkServer> {
+    const server = new ChunkServer(ports, options);
+    const { host, port } = options;
+    const connectionsMaxCount = options.streamsMaxCount ?? SERVE_STREAMS_MAX_COUNT;
+    server.#listener = await ports.listener.listen({ host, port, connectionsMaxCount }, (stream) => server.#accept(stream));
+    server.#scheduleCheck();
+    return server;
+  }
+
+  /** Where it listens, with the port that the system chose. */
+  get local(): PeerAddress {
+    return this.#listener?.local ?? { ip: '0.0.0.0', port: 0 };
+  }
+
+  get streamCount(): number {
+    return this.#sessions.size;
+  }
+
+  /** Stops listening and cuts all streams. Idempotent. */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#timer?.cancel();
+    await this.#listener?.close();
+    for (const session of this.#sessions) session.destroy();
+  }
+
+  #accept(stream: ServedStream): StreamHandlers {
+    const session = new ServeSession(stream, this.#sessionPorts);
+    const { ip } = stream.remote;
+    const count = (this.#countOfIp.get(ip) ?? 0) + 1;
+    this.#sessions.add(session);
+    this.#countOfIp.set(ip, count);
+    const maxCount = this.#options.streamsPerIpMaxCount ?? SERVE_STREAMS_PER_IP_MAX_COUNT;
+    if (this.#closing !== undefined) session.destroy();
+    else if (count > maxCount && !isLoopback(ip)) {
+      session.refuse({ verb: 'ERR', code: 'BUSY', text: 'Too many streams from your address.', isBadLine: false });
+    }
+    return session;
+  }
+
+  #forget(session: ServeSession): void {
+    if (!this.#sessions.delete(session)) return;
+    const count = (this.#countOfIp.get(session.remoteIp) ?? 1) - 1;
+    if (count === 0) this.#countOfIp.delete(session.remoteIp);
+    else this.#countOfIp.set(session.remoteIp, count);
+  }
+
+  #scheduleCheck(): void {
+    this.#timer = this.#ports.clock.setTimer('check streams', CHECK_MS, () => {
+      const nowMs = this.#ports.clock.nowMs();
+      for (const session of this.#sessions) session.check(nowMs);
+      this.#scheduleCheck();
+    });
+  }
+}
