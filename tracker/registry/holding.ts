@@ -43,6 +43,12 @@ export class Peer {
     this.lastTick = tick;
   }
 
+  /** A peer that comes back after its last lease ended is a new one: what it told before does not count. */
+  sayRegistered(tick: number, ttlTicks: number): void {
+    if (tick >= this.lastTick + ttlTicks) this.load = NEVER;
+    this.lastTick = tick;
+  }
+
   sayAlive(tick: number, ttlTicks: number): void {
     if (this.aliveTick === NEVER || tick >= this.aliveTick + ttlTicks) this.chainTick = tick;
     this.aliveTick = tick;

@@ -85,7 +85,7 @@ export class Registry {
       const isNew = !holding.isLive(tick, this.#ttlTicks);
       holding.tick = tick;
       holding.content.setHave(holding, haveChunks);
-      touch(holding.peer, tick, registration.load);
+      this.#sayRegistered(holding.peer, tick, registration.load);
       return isNew;
     }
     const quota = known?.quota ?? this.#quotas.of(registration.source);
@@ -97,7 +97,7 @@ export class Registry {
     holder.holdings.push(added);
     held.add(added);
     this.#quotas.charge(quota);
-    touch(holder, tick, registration.load);
+    this.#sayRegistered(holder, tick, registration.load);
     return true;
   }
 
@@ -107,7 +107,7 @@ export class Registry {
     const peer = this.#peers.get(formatPeerAddress(address));
     if (peer === undefined || tick >= peer.lastTick + this.#ttlTicks) return false;
     peer.sayAlive(tick, this.#ttlTicks);
-    touch(peer, tick, load);
+    if (load !== undefined) peer.load = load;
     return true;
   }
 
@@ -151,6 +151,11 @@ export class Registry {
         if (!holding.isLive(tick, this.#ttlTicks)) this.#remove(holding);
       } else if (this.#sweepIndex < 0 && !this.#nextSweepPeer()) return;
     }
+  }
+
+  #sayRegistered(peer: Peer, tick: number, load: number | undefined): void {
+    peer.sayRegistered(tick, this.#ttlTicks);
+    if (load !== undefined) peer.load = load;
   }
 
   #nextSweepPeer(): boolean {
@@ -235,11 +240,6 @@ function shareRows(ranked: Holding[][], maxCount: number, isOneRowEach: boolean)
   }
   sortByRank(rows);
   return rows;
-}
-
-function touch(peer: Peer, tick: number, load: number | undefined): void {
-  peer.lastTick = tick;
-  if (load !== undefined) peer.load = load;
 }
 
 function ticks(nowMs: number): number {
