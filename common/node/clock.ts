@@ -24,3 +24,8 @@ export const realRandom: Random = {
 export function epochNowMs(): number {
   return Date.now();
 }
+
+/** Lets everything else that is due run first: for loops that are long enough to hold up the event loop. */
+export function breathe(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}

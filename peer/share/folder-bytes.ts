@@ -4,8 +4,8 @@ import { ShoalError } from '../../common/core/errors.js';
 import { type FolderFile, folderToRaw } from '../../common/core/folder-index.js';
 import { HASH_BYTES, type HashFunction } from '../../common/core/hash.js';
 import { CHUNK_BYTES, FOLDER_INDEX_MAX_BYTES } from '../../common/core/limits.js';
+import { breathe } from '../../common/node/clock.js';
 import { packMsgpack } from '../../common/wire/msgpack.js';
-import { breathe } from './slice-sort.js';
 
 /** Files that are packed at a stretch: about a millisecond. */
 const SLICE_COUNT = 1024;

@@ -1,13 +1,8 @@
-/** Sorting and pausing for lists that are long enough to hold up the event loop. */
-import { setImmediate } from 'node:timers/promises';
+/** Sorting for lists that are long enough to hold up the event loop. */
+import { breathe } from '../../common/node/clock.js';
 
 /** Items that are worked on between two breaths of the event loop: a millisecond or two. */
 const SLICE_COUNT = 4096;
-
-/** Lets everything else that is due run first. */
-export function breathe(): Promise<void> {
-  return setImmediate();
-}
 
 /** Sorts a copy by merging: stable, and never longer than a slice at a stretch. */
 export async function sortInSlices<T>(items: readonly T[], compare: (left: T, right: T) => number): Promise<T[]> {

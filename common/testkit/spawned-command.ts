@@ -1,0 +1,165 @@
+/**
+ * The built commands as processes, for end-to-end tests: start, wait for what they print, stop, and look at the exit code.
+ *
+ * Every process gets folders of its own for configuration and caches, so that nothing of the user's is read or written.
+ * Invariant: whatever was started is ended by `close`, by its process id.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { repoRoot } from './repo-root.js';
+
+/** The user id of nobody on Linux and elsewhere. */
+const NOBODY = 65_534;
+
+export interface StartOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  /** Gives up root's rights, where the test has them, before the command begins: root may write and read everything. */
+  readonly isUnprivileged?: boolean;
+}
+
+export interface Ending {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export class SpawnedCommand {
+  readonly ended: Promise<Ending>;
+  stdout = '';
+  stderr = '';
+  readonly #child: ChildProcess;
+  readonly #watchers = new Set<() => void>();
+  #isOver = false;
+
+  constructor(child: ChildProcess) {
+    this.#child = child;
+    child.stdout?.setEncoding('utf8').on('data', (text: string) => this.#note(() => (this.stdout += text)));
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => this.#note(() => (this.stderr += text)));
+    this.ended = new Promise((resolve, reject) => {
+      child.on('error', reject);
+      child.on('close', (code, signal) => {
+        this.#note(() => (this.#isOver = true));
+        resolve({ code, signal, stdout: this.stdout, stderr: this.stderr });
+      });
+    });
+  }
+
+  /** Waits until standard output (or both, with `inBoth`) matches. Throws with everything printed if the process ends before. */
+  waitFor(pattern: RegExp, inBoth = false): Promise<RegExpExecArray> {
+    return new Promise((resolve, reject) => {
+      const look = () => {
+        const found = pattern.exec(inBoth ? `${this.stdout}\n${this.stderr}` : this.stdout);
+        if (found === null && !this.#isOver) return;
+        this.#watchers.delete(look);
+        if (found !== null) resolve(found);
+        else reject(new Error(`It ended without printing ${pattern}.\n--- stdout\n${this.stdout}\n--- stderr\n${this.stderr}`));
+      };
+      this.#watchers.add(look);
+      look();
+    });
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  #note(change: () => void): void {
+    change();
+    for (const look of [...this.#watchers]) look();
+  }
+}
+
+/** A temporary folder and the processes started in it. */
+export class Workshop {
+  readonly folder: string;
+  readonly #commands: SpawnedCommand[] = [];
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  static async open(): Promise<Workshop> {
+    return new Workshop(await mkdtemp(join(tmpdir(), 'shoal-e2e-')));
+  }
+
+  path(...parts: string[]): string {
+    return join(this.folder, ...parts);
+  }
+
+  start(program: 'peer' | 'tracker', args: readonly string[], options: StartOptions = {}): SpawnedCommand {
+    const child = spawn(process.execPath, [...entryOf(program, options.isUnprivileged === true), ...args], {
+      cwd: options.cwd ?? this.folder,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        PATH: process.env['PATH'] ?? '',
+        HOME: this.folder,
+        XDG_CONFIG_HOME: this.path('config'),
+        XDG_CACHE_HOME: this.path('cache'),
+        ...options.env,
+      },
+    });
+    const command = new SpawnedCommand(child);
+    this.#commands.push(command);
+    return command;
+  }
+
+  /** Starts a command and waits for its end. */
+  run(program: 'peer' | 'tracker', args: readonly string[], options: StartOptions = {}): Promise<Ending> {
+    return this.start(program, args, options).ended;
+  }
+
+  /** Starts a tracker on a free port, or on `port`; resolves with the process and its address. */
+  async tracker(port = 0, ...args: string[]): Promise<{ process: SpawnedCommand; address: string; port: number }> {
+    const process = this.start('tracker', ['--host', '127.0.0.1', '--port', String(port), '--log-level', 'warn', ...args]);
+    const found = await process.waitFor(/^tracker listening on (127\.0\.0\.1:(\d+))$/m);
+    return { process, address: found[1] ?? '', port: Number(found[2]) };
+  }
+
+  /** Starts `peer share` and waits until its first content is registered. */
+  async share(paths: readonly string[], tracker: string, ...args: string[]): Promise<SharedOne> {
+    const process = this.start('peer', ['share', ...paths, '--tracker', tracker, ...args]);
+    const found = await process.waitFor(/^sharing (\S+) (\d+) ([0-9a-f]{64}) at (\S+)\n(magnet:\S+)$/m);
+    const [, token = '', size = '', root = '', address = '', link = ''] = found;
+    return { process, token, sizeBytes: Number(size), root, address, link };
+  }
+
+  /** Ends everything that was started and removes the folder. */
+  async close(): Promise<void> {
+    for (const command of this.#commands) command.kill('SIGKILL');
+    await Promise.all(this.#commands.map((command) => command.ended.catch(() => undefined)));
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** Arguments to Node that run a program; as nobody, its code is loaded first, since nobody may not be allowed to read it. */
+function entryOf(program: string, isUnprivileged: boolean): string[] {
+  const main = join(repoRoot, 'dist', program, 'main.js');
+  if (!isUnprivileged || process.getuid?.() !== 0) return [main];
+  const urlOf = (path: string) => JSON.stringify(pathToFileURL(join(repoRoot, 'dist', path)).href);
+  const script = `
+    const { program } = await import(${urlOf(`${program}/cli/program.js`)});
+    const { runProgram } = await import(${urlOf('common/cli/run-program.js')});
+    process.setgid(${NOBODY}); process.setuid(${NOBODY});
+    const outlet = { error: (text) => process.stderr.write(text), env: process.env };
+    process.exitCode = await runProgram(program, process.argv.slice(1), outlet);`;
+  return ['--input-type=module', '-e', script, '--'];
+}
+
+export interface SharedOne {
+  readonly process: SpawnedCommand;
+  /** The name as one token. */
+  readonly token: string;
+  readonly sizeBytes: number;
+  readonly root: string;
+  readonly address: string;
+  readonly link: string;
+}
