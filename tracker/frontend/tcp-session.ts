@@ -131,7 +131,7 @@ export class TcpSession implements StreamHandlers {
   /** Enforces deadlines; called about every TRACKER_SWEEP_MS. */
   sweep(nowMs: number): void {
     const queuedBytes = this.#stream.queuedBytes;
-    if (queuedBytes === 0 || queuedBytes !== this.#queuedBytes) this.#takenMs = nowMs;
+    if (queuedBytes === 0 || queuedBytes < this.#queuedBytes) this.#takenMs = nowMs;
     this.#queuedBytes = queuedBytes;
     if (nowMs - this.#takenMs >= TRACKER_OUTPUT_STALL_MS) {
       this.#stream.destroy();

@@ -1,0 +1,106 @@
+import { describe, expect, test } from '@jest/globals';
+import { parseTrackerRequest } from '../common/wire/tracker-lines.js';
+import { TrackerLogic } from './logic.js';
+import { Registry } from './registry/registry.js';
+import { listLog, seededRandom } from './testkit/manual-ports.js';
+
+const ROOT = 'a'.repeat(64);
+const LOCAL = '192.0.2.1';
+
+function makeTracker({ allowForeign = false } = {}) {
+  const { log, lines } = listLog();
+  const registry = new Registry({ random: seededRandom(1) }, { ttlMs: 60_000, entriesMaxCount: 1000, sourceEntriesMaxCount: 2 });
+  const logic = new TrackerLogic({ registry, log }, { intervalMs: 30_000, ttlMs: 60_000, allowForeign });
+  const ask = (line: string, ip = '192.0.2.7', nowMs = 0): string =>
+    logic.handle(parseTrackerRequest(line), { ip, localIp: LOCAL }, nowMs);
+  return { ask, logic, lines, registry };
+}
+
+describe('tracker logic', () => {
+  test('REGISTER fills in the star and tells the lease; ALIVE tells the lease', () => {
+    const { ask } = makeTracker();
+    expect(ask('REGISTER a.bin 10 *:5000')).toBe('OK interval=30 ttl=60 address=192.0.2.7:5000\n');
+    expect(ask('REGISTER a.bin 10 *:5000', '2001:db8::7')).toBe('OK interval=30 ttl=60 address=[2001:db8::7]:5000\n');
+    expect(ask('ALIVE *:5000 load=3')).toBe('OK interval=30 ttl=60\n');
+    expect(ask('ALIVE 192.0.2.7:5001')).toMatch(/^ERR NOT_FOUND /);
+    expect(ask('ALIVE *:5000', '192.0.2.7', 60_000)).toMatch(/^ERR NOT_FOUND /);
+  });
+
+  test('LOOKUP gives the rows of the contract, and OK 0 for what nobody has', () => {
+    const { ask } = makeTracker();
+    expect(ask('LOOKUP a.bin')).toBe('OK 0\n');
+    expect(ask(`LOOKUP @${ROOT}`)).toBe('OK 0\n');
+    ask(`REGISTER a%20b.bin 1048577 *:5000 root=${ROOT} have=2 load=7 color=blue`);
+    ask('REGISTER a%20b.bin 1048577 *:5001');
+    expect(ask('LOOKUP a%20b.bin')).toBe(`OK 2\n192.0.2.7:5001 1048577 -\n192.0.2.7:5000 1048577 ${ROOT} have=2 load=7\n`);
+    expect(ask(`LOOKUP @${ROOT} max=5`)).toBe(`OK 1\n192.0.2.7:5000 1048577 ${ROOT} have=2 load=7\n`);
+    expect(ask('LOOKUP a%20b.bin max=0')).toBe('OK 0\n');
+    expect(ask('LOOKUP a%20b.bin', '192.0.2.7', 60_000)).toBe('OK 0\n');
+  });
+
+  test('TW9: nobody registers an address of somebody else', () => {
+    const { ask } = makeTracker();
+    expect(ask('REGISTER a.bin 10 192.0.2.8:5000')).toMatch(/^ERR DENIED .*192\.0\.2\.7/);
+    expect(ask('REGISTER a.bin 10 [::ffff:192.0.2.7]:5000')).toBe('OK interval=30 ttl=60 address=192.0.2.7:5000\n');
+    expect(ask('REGISTER a.bin 10 127.0.0.1:22')).toMatch(/^ERR DENIED /);
+  });
+
+  test('TW10: nobody unregisters or prolongs somebody else', () => {
+    const { ask } = makeTracker();
+    ask('REGISTER a.bin 10 *:5000');
+    expect(ask('UNREGISTER 192.0.2.7:5000', '192.0.2.8')).toMatch(/^ERR DENIED /);
+    expect(ask('ALIVE 192.0.2.7:5000', '192.0.2.8')).toMatch(/^ERR DENIED /);
+    expect(ask('LOOKUP a.bin')).toMatch(/^OK 1\n/);
+    expect(ask('UNREGISTER 192.0.2.7:5000')).toBe('OK 1\n');
+    expect(ask('UNREGISTER 192.0.2.7:5000')).toBe('OK 0\n');
+    expect(ask('LOOKUP a.bin')).toBe('OK 0\n');
+  });
+
+  test('--allow-foreign lifts that, but gives nobody a loopback address from elsewhere', () => {
+    const { ask } = makeTracker({ allowForeign: true });
+    expect(ask('REGISTER a.bin 10 192.0.2.8:5000')).toBe('OK interval=30 ttl=60 address=192.0.2.8:5000\n');
+    expect(ask('ALIVE 192.0.2.8:5000')).toBe('OK interval=30 ttl=60\n');
+    expect(ask('REGISTER a.bin 10 127.0.0.1:22')).toMatch(/^ERR DENIED .*loopback/);
+    expect(ask('UNREGISTER 192.0.2.8:5000')).toBe('OK 1\n');
+  });
+
+  test.each([
+    '0.0.0.0:1',
+    '[::1]:99999',
+    'host:5000',
+    '192.0.2.7:0',
+    '239.1.2.3:5',
+    'a:b:c',
+    '192.0.2.7',
+    `${'9'.repeat(300)}:1`,
+  ])('TW8: the address %s is refused', (address) => {
+    expect(makeTracker().ask(`REGISTER a.bin 10 ${address}`)).toMatch(/^ERR BAD_REQUEST /);
+  });
+
+  test('a peer on the tracker’s machine is given to others at the address where they reached the tracker', () => {
+    const { ask } = makeTracker();
+    ask('REGISTER a.bin 10 *:5000', '127.0.0.1');
+    expect(ask('LOOKUP a.bin', '127.0.0.1')).toBe('OK 1\n127.0.0.1:5000 10 -\n');
+    expect(ask('LOOKUP a.bin', '192.0.2.7')).toBe(`OK 1\n${LOCAL}:5000 10 -\n`);
+  });
+
+  test('OV2: a source at its cap is told LIMIT', () => {
+    const { ask } = makeTracker();
+    ask('REGISTER a 1 *:5000');
+    ask('REGISTER b 1 *:5000');
+    expect(ask('REGISTER c 1 *:5000')).toMatch(/^ERR LIMIT /);
+    expect(ask('REGISTER c 1 *:5000', '192.0.2.8')).toMatch(/^OK /);
+  });
+
+  test('CR7: a mistake of ours is told as INTERNAL without its text, and logged', () => {
+    const { logic, lines } = makeTracker();
+    expect(logic.refusal(new TypeError('secret path /x'))).toBe('ERR INTERNAL The tracker made a mistake; it is in its log.\n');
+    expect(lines.map(({ level, message }) => [level, message])).toEqual([['error', 'request failed']]);
+  });
+
+  test('a new registration is logged for debugging, a refreshed one is not', () => {
+    const { ask, lines } = makeTracker();
+    for (let run = 0; run < 5; run += 1) ask('REGISTER a 1 *:5000');
+    expect(lines.map(({ level, message }) => [level, message])).toEqual([['debug', 'registered']]);
+  });
+});
