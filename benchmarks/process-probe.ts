@@ -1,0 +1,38 @@
+/**
+ * Loaded into a measured process with `node --import`, so that the product needs nothing for it. When the process ends, it writes its
+ * peak memory, its processor time and the delay of its event loop as JSON into `$SHOAL_PROBE_FILE`.
+ *
+ * The event loop is watched from the first socket on: loading the program is not what a peer feels.
+ */
+import { subscribe } from 'node:diagnostics_channel';
+import { writeFileSync } from 'node:fs';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { isMainThread } from 'node:worker_threads';
+
+/** Milliseconds between two looks; a loop that is free shows this much, so it is taken off. */
+const RESOLUTION_MS = 5;
+
+export interface ProbeReading {
+  readonly peakMemoryBytes: number;
+  readonly processorMs: number;
+  /** Delays beyond the probe's own timer. */
+  readonly loopDelayP99Ms: number;
+  readonly loopDelayMaxMs: number;
+}
+
+const file = process.env['SHOAL_PROBE_FILE'];
+if (isMainThread && file !== undefined) {
+  const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  for (const channel of ['net.client.socket', 'net.server.socket']) subscribe(channel, () => void delay.enable());
+  process.on('exit', () => {
+    const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
+    const beyond = (ns: number) => Math.max(0, ns / 1e6 - RESOLUTION_MS);
+    const reading: ProbeReading = {
+      peakMemoryBytes: maxRSS * 1024,
+      processorMs: (userCPUTime + systemCPUTime) / 1000,
+      loopDelayP99Ms: delay.count === 0 ? 0 : beyond(delay.percentile(99)),
+      loopDelayMaxMs: delay.count === 0 ? 0 : beyond(delay.max),
+    };
+    writeFileSync(file, JSON.stringify(reading));
+  });
+}

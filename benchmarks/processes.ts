@@ -1,0 +1,126 @@
+/** The built commands as processes of their own: started, read, stopped, with what the probe saw of them. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import type { ProbeReading } from './process-probe.js';
+
+const DIST = fileURLToPath(new URL('..', import.meta.url));
+const PROBE = new URL('./process-probe.js', import.meta.url).href;
+/** Milliseconds in which a process has to say that it is ready, and to end when it is asked to. */
+const READY_MS = 120_000;
+const STOP_MS = 10_000;
+
+/** Processes that run: none outlives the benchmark. */
+const running = new Set<ChildProcess>();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
+let probeNumber = 0;
+
+export class CommandProcess {
+  readonly #child: ChildProcess;
+  readonly #name: string;
+  readonly #probeFile: string;
+  readonly #lines: string[] = [];
+  readonly #ended: Promise<number>;
+  #errors = '';
+  #onLine: () => void = () => undefined;
+
+  /** Starts `tracker` or `peer` with its caches and probe below `folder`. */
+  constructor(program: 'tracker' | 'peer', args: readonly string[], folder: string) {
+    probeNumber += 1;
+    this.#name = `${program} ${args[0] ?? ''}`.trim();
+    this.#probeFile = join(folder, `probe-${probeNumber}.json`);
+    const own = Object.entries(process.env).filter(([key]) => !key.startsWith('SHOAL_'));
+    this.#child = spawn(process.execPath, ['--import', PROBE, join(DIST, program, 'main.js'), ...args], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: {
+        ...Object.fromEntries(own),
+        HOME: folder,
+        XDG_CACHE_HOME: join(folder, 'cache'),
+        XDG_CONFIG_HOME: join(folder, 'config'),
+        SHOAL_PROBE_FILE: this.#probeFile,
+      },
+    });
+    running.add(this.#child);
+    if (this.#child.stdout !== null) {
+      createInterface(this.#child.stdout).on('line', (line) => {
+        this.#lines.push(line);
+        this.#onLine();
+      });
+    }
+    this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+      this.#errors = (this.#errors + text).slice(-2000);
+    });
+    this.#ended = new Promise((resolve) => {
+      this.#child.once('close', (code) => {
+        running.delete(this.#child);
+        resolve(code ?? -1);
+        this.#onLine();
+      });
+    });
+  }
+
+  /** The first line of its standard output that begins with `start`. */
+  line(start: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(() => reject(this.#failure(`did not print "${start}" in time`)), READY_MS);
+      this.#onLine = () => {
+        const found = this.#lines.find((line) => line.startsWith(start));
+        if (found === undefined && running.has(this.#child)) return;
+        clearTimeout(timer);
+        if (found === undefined) reject(this.#failure('ended early'));
+        else resolve(found);
+      };
+      this.#onLine();
+    });
+  }
+
+  /** Waits for its end, at most `limitMs`; returns what it printed. Throws unless its exit code is 0. */
+  async end(limitMs: number): Promise<readonly string[]> {
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), limitMs);
+    const code = await this.#ended;
+    clearTimeout(timer);
+    if (code !== 0) throw this.#failure(`ended with exit code ${code}`);
+    return this.#lines;
+  }
+
+  /** Asks it to end, and makes it end if it does not. */
+  async stop(): Promise<void> {
+    this.#child.kill('SIGTERM');
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), STOP_MS);
+    await this.#ended;
+    clearTimeout(timer);
+  }
+
+  /** What the probe saw; `undefined` for a process that was killed. */
+  reading(): ProbeReading | undefined {
+    try {
+      return JSON.parse(readFileSync(this.#probeFile, 'utf8')) as ProbeReading;
+    } catch {
+      return undefined;
+    }
+  }
+
+  #failure(what: string): Error {
+    return new Error(`${this.#name} ${what}. ${this.#errors.trim()}`);
+  }
+}
+
+/** Starts a tracker on a free port; returns it and its address. */
+export async function startTracker(folder: string): Promise<{ tracker: CommandProcess; address: string }> {
+  const tracker = new CommandProcess('tracker', ['--host', '127.0.0.1', '--port', '0', '--log-level', 'warn'], folder);
+  const line = await tracker.line('tracker listening on ');
+  return { tracker, address: line.split(' ').at(-1) ?? '' };
+}
+
+/** Starts a peer that shares `path`; resolves when it has registered the file. */
+export async function startSharer(folder: string, path: string, trackerAddress: string): Promise<CommandProcess> {
+  const sharer = new CommandProcess('peer', ['share', path, '--tracker', trackerAddress, '--host', '127.0.0.1'], folder);
+  await sharer.line('sharing ');
+  return sharer;
+}

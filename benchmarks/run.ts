@@ -1,0 +1,113 @@
+/**
+ * `npm run bench`: measures, prints and saves. It asserts nothing; a figure is worth what the machine it was made on is worth.
+ *
+ * Options: `--only hash|fetch|tracker|memory` · `--quick` (small and few) · `--size 4g` · `--runs 5` · `--directory DIR` · `--no-save`.
+ */
+
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { parseBytes } from '../common/core/units.js';
+import { benchFetch } from './fetch.js';
+import { benchHash } from './hash.js';
+import { originOf, reportText, type Section, saveReport, sectionText } from './report.js';
+import { benchTracker } from './tracker.js';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const PARTS = ['hash', 'fetch', 'tracker', 'memory'] as const;
+type Part = (typeof PARTS)[number];
+const MIB = 2 ** 20;
+
+const USAGE = `Usage: npm run bench -- [options]
+
+  --only PART      ${PARTS.join(', ')}; may be given several times (default: all but memory)
+  --quick          small files and few runs: half a minute
+  --size SIZE      bytes of the file that is hashed and fetched (default 1g; memory: 4g)
+  --runs COUNT     runs of which the median is taken (default 5; memory: 1)
+  --directory DIR  where the files go (default: in memory if there is room, else the temporary folder)
+  --no-save        print only; otherwise kept as benchmarks/results/<date>-<commit>.md and .json
+`;
+
+interface Settings {
+  readonly parts: readonly Part[];
+  readonly isQuick: boolean;
+  readonly sizeBytes: number | undefined;
+  readonly runCount: number | undefined;
+  readonly directory: string | undefined;
+  readonly isSaved: boolean;
+}
+
+function settingsOf(args: readonly string[]): Settings | undefined {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      only: { type: 'string', multiple: true },
+      quick: { type: 'boolean' },
+      size: { type: 'string' },
+      runs: { type: 'string' },
+      directory: { type: 'string' },
+      'no-save': { type: 'boolean' },
+      help: { type: 'boolean', short: 'h' },
+    },
+  });
+  if (values.help === true) return undefined;
+  const runCount = values.runs === undefined ? undefined : Number(values.runs);
+  if (runCount !== undefined && !(Number.isInteger(runCount) && runCount >= 1 && runCount <= 1000))
+    throw new Error(`--runs must be a number from 1 to 1000, not "${values.runs}".`);
+  const unknown = values.only?.find((part) => !PARTS.some((known) => known === part));
+  if (unknown !== undefined) throw new Error(`--only must be one of ${PARTS.join(', ')}, not "${unknown}".`);
+  const chosen = PARTS.filter((part) => values.only?.includes(part) ?? part !== 'memory');
+  return {
+    parts: chosen,
+    isQuick: values.quick === true,
+    sizeBytes: values.size === undefined ? undefined : parseBytes(values.size),
+    runCount,
+    directory: values.directory,
+    isSaved: values['no-save'] !== true,
+  };
+}
+
+function measure(part: Part, { isQuick, sizeBytes, runCount, directory }: Settings): Promise<Section> {
+  const usualBytes = sizeBytes ?? (isQuick ? 256 : 1024) * MIB;
+  const usualRuns = runCount ?? (isQuick ? 3 : 5);
+  switch (part) {
+    case 'hash':
+      return benchHash({ sizeBytes: usualBytes, runCount: usualRuns, directory });
+    case 'fetch':
+      return benchFetch({ sizeBytes: usualBytes, runCount: usualRuns, peerCounts: [1, 4], directory });
+    case 'tracker':
+      return benchTracker({ runCount: usualRuns, runMs: isQuick ? 500 : 2000 });
+    case 'memory':
+      return benchFetch({
+        sizeBytes: sizeBytes ?? (isQuick ? 1024 : 4096) * MIB,
+        runCount: runCount ?? 1,
+        peerCounts: [4],
+        directory,
+      });
+  }
+}
+
+async function main(args: readonly string[]): Promise<void> {
+  const settings = settingsOf(args);
+  if (settings === undefined) {
+    process.stdout.write(USAGE);
+    return;
+  }
+  const origin = originOf(ROOT, ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' '));
+  process.stdout.write(reportText(origin, []));
+  const sections: Section[] = [];
+  for (const part of settings.parts) {
+    const section = await measure(part, settings);
+    sections.push(section);
+    process.stdout.write(`${sectionText(section)}\n`);
+  }
+  if (settings.isSaved)
+    process.stdout.write(`\nSaved as ${saveReport(`${ROOT}benchmarks/results`, origin, sections)}.md and .json\n`);
+}
+
+main(process.argv.slice(2)).then(
+  () => process.exit(0),
+  (error: unknown) => {
+    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
+    process.exit(1);
+  },
+);
