@@ -1,0 +1,227 @@
+/**
+ * What was asked to be shared, and its life: scanned, hashed, served, announced; withdrawn when it changes, and hashed again when it
+ * has settled.
+ *
+ *     shared ── file changed ──► not served any more ── left alone for a moment ──► hashed again ──► served and announced anew
+ *
+ * Trackers are told when the new state is known: taking something back costs a registration of all that is left.
+ * Invariant: what is served is in the index; one renewal of a share runs at a time.
+ */
+import { asShoalError, ShoalError } from '../../common/core/errors.js';
+import type { FileName } from '../../common/core/file-name.js';
+import type { Clock, Timer } from '../../common/ports/clock.js';
+import type { Announcement, Announcer } from '../discovery/announcer.js';
+import type { FileIdentity } from '../hash/file-identity.js';
+import type { ChunkReader } from './chunk-reader.js';
+import type { IndexCallbacks, Indexer } from './indexer.js';
+import { type Note, rescanFile, type Scan, type ScannedFile, scanFolder, scanPaths } from './scan.js';
+import type { ShareIndex } from './share-index.js';
+import type { SharedContent } from './shared-content.js';
+import { Watch } from './watch.js';
+
+/** Milliseconds that a changed file must have been left alone. */
+const SETTLE_MS = 2000;
+/** A renewal that takes long comes seldom: this many times its own duration passes before the next. */
+const RENEWAL_REST_FACTOR = 5;
+/** Files that were given by themselves and are hashed at once: small ones would leave cores idle one by one. */
+const FILES_AT_ONCE_COUNT = 8;
+
+export interface SharingPorts {
+  readonly clock: Clock;
+  readonly indexer: Pick<Indexer, 'indexFile' | 'indexFolder'>;
+  readonly index: ShareIndex;
+  readonly reader: Pick<ChunkReader, 'forget'>;
+  readonly announcer: Pick<Announcer, 'announce' | 'withdraw'>;
+}
+
+export interface SharingEvents {
+  /** Everything was found; hashing begins. */
+  scanned(fileCount: number, totalBytes: number): void;
+  /** As `IndexCallbacks.hashed`. */
+  hashed(bytes: number, isFromCache: boolean): void;
+  /** A file or folder that was asked for is served from now on; `fileCount` is that of a folder. */
+  indexed(content: SharedContent, fileCount: number | undefined): void;
+  /** This content is not served any more; its file changed or vanished. */
+  changed(content: SharedContent): void;
+  readonly note: Note;
+}
+
+/** One path that was asked for. */
+interface Share {
+  readonly kind: 'file' | 'folder';
+  readonly path: string;
+  readonly name: FileName;
+  /** What it is served as now, by name; the folder itself under its own name. */
+  contents: Map<FileName, SharedContent>;
+  /** States that were seen at the last look, while it settles. */
+  lastSeen: string | undefined;
+  timer: Timer | undefined;
+  isRenewing: boolean;
+  /** What stood against the last renewal; told once. */
+  trouble: string | undefined;
+  restMs: number;
+}
+
+export class Sharing {
+  readonly #ports: SharingPorts;
+  readonly #events: SharingEvents;
+  readonly #isFolderOnly: boolean;
+  readonly #shares = new Map<string, Share>();
+  readonly #watch: Watch;
+  #isClosed = false;
+
+  constructor(ports: SharingPorts, options: { readonly isFolderOnly: boolean; readonly events: SharingEvents }) {
+    this.#ports = ports;
+    this.#events = options.events;
+    this.#isFolderOnly = options.isFolderOnly;
+    this.#watch = new Watch(ports, (content) => this.withdraw(content));
+  }
+
+  /** Shares files and folders. Throws what `scanPaths` and `Indexer` throw; then nothing of a failed path is shared. */
+  async share(paths: readonly string[]): Promise<void> {
+    const scan = await scanPaths(paths, this.#events.note);
+    const files = [...scan.files, ...scan.folders.flatMap((folder) => folder.files)];
+    this.#events.scanned(
+      files.length,
+      files.reduce((sum, file) => sum + file.identity.sizeBytes, 0),
+    );
+    const left = scan.files.values();
+    const indexSome = async () => {
+      for (const file of left) {
+        const content = await this.#ports.indexer.indexFile(file, this.#callbacks());
+        this.#adopt(newShare('file', file), [content]);
+      }
+    };
+    await Promise.all(Array.from({ length: FILES_AT_ONCE_COUNT }, indexSome));
+    for (const folder of scan.folders) {
+      const { content, files: inside } = await this.#ports.indexer.indexFolder(folder, this.#callbacks());
+      this.#adopt(newShare('folder', folder), [content, ...inside]);
+    }
+  }
+
+  /** A content's file is not what it was: it is not served from now on. Idempotent. */
+  withdraw(content: SharedContent): void {
+    this.#ports.reader.forget(content);
+    if (!this.#ports.index.remove(content)) return;
+    this.#events.changed(content);
+    const share = this.#shares.get(content.name.split('/')[0] ?? '');
+    if (share !== undefined) this.#settle(share);
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#watch.close();
+    for (const share of this.#shares.values()) share.timer?.cancel();
+  }
+
+  #callbacks(): IndexCallbacks {
+    return { hashed: (bytes, isFromCache) => this.#events.hashed(bytes, isFromCache), note: this.#events.note };
+  }
+
+  /** Serves and announces the contents of a share in place of those it had. */
+  #adopt(share: Share, contents: readonly SharedContent[]): void {
+    if (this.#isClosed) return;
+    const former = share.contents;
+    share.contents = new Map(contents.map((content) => [content.name, content]));
+    this.#shares.set(share.name, share);
+    for (const [name, content] of former) if (!share.contents.has(name)) this.#ports.index.remove(content);
+    for (const content of contents) this.#ports.index.add(content);
+    const isAnnounced = (content: SharedContent) => !this.#isFolderOnly || share.kind === 'file' || content.name === share.name;
+    const isNews = (content: SharedContent) => former.get(content.name)?.root !== content.root;
+    const gone = [...former.values()].filter((content) => share.contents.get(content.name)?.root !== content.root);
+    if (gone.length > 0) this.#ports.announcer.withdraw(gone.filter(isAnnounced).map(announcement));
+    this.#ports.announcer.announce(contents.filter(isAnnounced).filter(isNews).map(announcement));
+    const [first] = contents;
+    const isNew = first !== undefined && isNews(first);
+    if (isNew) this.#events.indexed(first, share.kind === 'folder' ? contents.length - 1 : undefined);
+  }
+
+  #settle(share: Share): void {
+    if (this.#isClosed || share.isRenewing) return;
+    share.timer?.cancel();
+    share.timer = this.#ports.clock.setTimer('settle', Math.max(SETTLE_MS, share.restMs), () => {
+      share.isRenewing = true;
+      const startMs = this.#ports.clock.nowMs();
+      this.#renew(share)
+        .catch((error: unknown) => {
+          const { code, message } = asShoalError(error);
+          if (code !== 'STOPPED' && message !== share.trouble)
+            this.#events.note(`"${share.path}" is not shared for now: ${message}`);
+          share.trouble = message;
+          return false;
+        })
+        .then((isDone) => {
+          share.isRenewing = false;
+          share.restMs = RENEWAL_REST_FACTOR * (this.#ports.clock.nowMs() - startMs);
+          // What became different meanwhile was withdrawn while nobody listened.
+          const isWhole = [...share.contents.values()].every(
+            (content) => this.#ports.index.find({ by: 'name', name: content.name }) === content,
+          );
+          if (!isDone || !isWhole) this.#settle(share);
+        });
+    });
+  }
+
+  /** Looks at a share again; hashes it when it is as it was at the last look. Returns whether that was so. */
+  async #renew(share: Share): Promise<boolean> {
+    const scan = await this.#rescan(share);
+    const seen = scan === undefined ? 'gone' : stateOf([...scan.files, ...scan.folders.flatMap((folder) => folder.files)]);
+    const isSettled = share.lastSeen === seen;
+    share.lastSeen = seen;
+    if (scan === undefined) {
+      // It may come back: a share on a disk that is unmounted, an editor that writes a new file in its place.
+      if (share.contents.size > 0) this.#adopt(share, []);
+      return false;
+    }
+    if (!isSettled) return false;
+    [share.lastSeen, share.trouble] = [undefined, undefined];
+    const callbacks = { hashed: () => undefined, note: this.#events.note };
+    const [file] = scan.files;
+    const [folder] = scan.folders;
+    if (file !== undefined) this.#adopt(share, [await this.#ports.indexer.indexFile(file, callbacks)]);
+    if (folder !== undefined) {
+      const { content, files } = await this.#ports.indexer.indexFolder(folder, callbacks);
+      this.#adopt(share, [content, ...files]);
+    }
+    return true;
+  }
+
+  /** What is at a share's path now; `undefined` where nothing is. */
+  async #rescan({ kind, path, name }: Share): Promise<Scan | undefined> {
+    if (kind === 'file') {
+      const file = await rescanFile(path, name);
+      return file === undefined ? undefined : { files: [file], folders: [] };
+    }
+    try {
+      return { files: [], folders: [await scanFolder(path, name, () => undefined)] };
+    } catch (error) {
+      if (error instanceof ShoalError && error.code === 'NOT_FOUND') return undefined;
+      throw error;
+    }
+  }
+}
+
+function newShare(kind: 'file' | 'folder', { path, name }: { readonly path: string; readonly name: FileName }): Share {
+  return {
+    kind,
+    path,
+    name,
+    contents: new Map(),
+    lastSeen: undefined,
+    timer: undefined,
+    isRenewing: false,
+    trouble: undefined,
+    restMs: 0,
+  };
+}
+
+function announcement({ name, root, manifest }: SharedContent): Announcement {
+  const { sizeBytes, type } = manifest;
+  return { name, root, sizeBytes, ...(type === undefined ? {} : { type }) };
+}
+
+/** A text that is the same only if every file is in the same state. */
+function stateOf(files: readonly ScannedFile[]): string {
+  const one = ({ dev, ino, sizeBytes, mtimeNs }: FileIdentity) => `${dev} ${ino} ${sizeBytes} ${mtimeNs}`;
+  return files.map((file) => `${file.name} ${one(file.identity)}`).join('\n');
+}
