@@ -120,6 +120,9 @@ export const TRACKER_TURN_LINES_COUNT = 128;
 /** Milliseconds after which a turn with heavy requests ends early. */
 export const TRACKER_TURN_MS = 5;
 
+/** Milliseconds of turns after which new connections and new requests are looked at: what a newcomer waits in a storm. */
+export const TRACKER_ROUND_MS = 10;
+
 /** Milliseconds without a byte after which a tracker client is closed: many intervals, so that a peer may keep its connection. */
 export const TRACKER_IDLE_MS = 600_000;
 

@@ -4,7 +4,7 @@
  * It owns the set of sessions and two timers for all of them: one sweep, and one for turns that are due. It never reads a request.
  * Invariant: a session is in `#sessions` from its accept until its stream is closed, and counted for its source as long.
  */
-import { TRACKER_LINGER_MS, TRACKER_SWEEP_MS, TRACKER_WAITING_MAX_COUNT } from '../../common/core/limits.js';
+import { TRACKER_LINGER_MS, TRACKER_ROUND_MS, TRACKER_SWEEP_MS, TRACKER_WAITING_MAX_COUNT } from '../../common/core/limits.js';
 import { isLoopback, type PeerAddress } from '../../common/core/peer-address.js';
 import type { Log } from '../../common/node/log.js';
 import type { Clock, Timer } from '../../common/ports/clock.js';
@@ -123,12 +123,20 @@ export class TcpFrontend implements SessionOwner {
     return session;
   }
 
-  /** One turn for each session that is due now; those that are due again come after the sockets had theirs. */
+  /** Turns for sessions that are due, in the order they came, for a bounded time; then the sockets have theirs. */
   #giveTurns(): void {
-    this.#turnTimer = undefined;
+    const { clock } = this.#parts;
+    const endMs = clock.nowMs() + TRACKER_ROUND_MS;
     const due = this.#due;
     this.#due = [];
-    for (const session of due) session.turn();
+    let given = 0;
+    while (given < due.length && (given === 0 || clock.nowMs() < endMs)) {
+      due[given]?.turn();
+      given += 1;
+    }
+    // Those that are due again after their turn go behind those that had none.
+    this.#due = [...due.slice(given), ...this.#due];
+    this.#turnTimer = this.#due.length === 0 ? undefined : clock.setTimer('tracker turns', 0, () => this.#giveTurns());
   }
 
   #armSweep(): void {
