@@ -11,55 +11,7 @@ import {
   TRACKER_OUTPUT_STALL_MS,
   TRACKER_TURN_LINES_COUNT,
 } from '../../common/core/limits.js';
-import { TrackerLogic } from '../logic.js';
-import { Registry } from '../registry/registry.js';
-import { listLog, ManualClock, ManualStream, seededRandom } from '../testkit/manual-ports.js';
-import { TcpSession } from './tcp-session.js';
-
-class Bench {
-  readonly clock = new ManualClock();
-  readonly stream = new ManualStream();
-  readonly registry = new Registry(
-    { random: seededRandom(1) },
-    { ttlMs: 60_000, entriesMaxCount: 1e6, sourceEntriesMaxCount: 1e6 },
-  );
-  readonly session: TcpSession;
-  due: TcpSession[] = [];
-  isWaiting = false;
-  turnCount = 0;
-
-  constructor() {
-    const logic = new TrackerLogic(
-      { registry: this.registry, log: listLog().log },
-      { intervalMs: 30_000, ttlMs: 60_000, allowForeign: false },
-    );
-    const owner = {
-      wantsTurn: (session: TcpSession) => void this.due.push(session),
-      waitsForClient: (_session: TcpSession, isWaiting: boolean) => {
-        this.isWaiting = isWaiting;
-      },
-      gone: () => undefined,
-    };
-    this.session = new TcpSession(this.stream, { logic, clock: this.clock, owner });
-  }
-
-  send(bytes: string | Uint8Array): void {
-    this.session.data(typeof bytes === 'string' ? Buffer.from(bytes) : bytes);
-  }
-
-  /** Turns until none is due. */
-  settle(): void {
-    for (let session = this.due.shift(); session !== undefined; session = this.due.shift()) {
-      this.turnCount += 1;
-      session.turn();
-    }
-  }
-
-  sweepAfter(ms: number): void {
-    this.clock.advance(ms);
-    this.session.sweep(this.clock.nowMs());
-  }
-}
+import { SessionBench } from '../testkit/session-bench.js';
 
 const SCRIPT = [
   'REGISTER caf%C3%A9.bin 10 *:5000 load=5\r\n',
@@ -91,7 +43,7 @@ const ANSWERS = [
 ];
 
 function play(pieces: readonly Uint8Array[]): string {
-  const bench = new Bench();
+  const bench = new SessionBench();
   for (const piece of pieces) {
     bench.send(piece);
     bench.settle();
@@ -126,7 +78,7 @@ describe('tracker session', () => {
   });
 
   test('TW3: 1,000 commands in one segment are answered in order, in turns, with a write a turn', () => {
-    const bench = new Bench();
+    const bench = new SessionBench();
     const segment = Array.from({ length: 1000 }, (_, at) => `REGISTER f${at} 1 *:${at + 1}\n`).join('');
     bench.send(segment);
     expect(bench.stream.output.split('\n')).toHaveLength(TRACKER_TURN_LINES_COUNT + 1);
@@ -139,7 +91,7 @@ describe('tracker session', () => {
   });
 
   test('TW17: a client that does not read is not read from, is owed a bounded reply, and is dropped when it stalls', () => {
-    const bench = new Bench();
+    const bench = new SessionBench();
     for (let port = 1; port <= 100; port += 1) bench.send(`REGISTER f 1 *:${port}\n`);
     bench.stream.takes = false;
     const segment = 'LOOKUP f max=100\n'.repeat(2000);
@@ -155,7 +107,7 @@ describe('tracker session', () => {
   });
 
   test('a client that reads late gets every reply', () => {
-    const bench = new Bench();
+    const bench = new SessionBench();
     bench.send('REGISTER f 1 *:5000\n');
     bench.stream.output = '';
     bench.stream.takes = false;
@@ -172,10 +124,10 @@ describe('tracker session', () => {
   });
 
   test('TW1: a line of 4,096 bytes is read, one more is refused once and closes', () => {
-    const fits = new Bench();
+    const fits = new SessionBench();
     fits.send(`${'x'.repeat(LINE_MAX_BYTES - 1)}\n`);
     expect(fits.stream.output).toMatch(/^ERR UNKNOWN_COMMAND .*\n$/);
-    const bench = new Bench();
+    const bench = new SessionBench();
     bench.send(`LOOKUP a\n${'x'.repeat(LINE_MAX_BYTES - 1)}`);
     bench.send('y\nLOOKUP a\n');
     bench.send('LOOKUP a\n');
@@ -187,7 +139,7 @@ describe('tracker session', () => {
   });
 
   test('TW2: a line must end within its deadline, counted from its first byte and reset by none', () => {
-    const bench = new Bench();
+    const bench = new SessionBench();
     bench.send('LOOKUP a\nL');
     for (let ms = 1000; ms < LINE_DEADLINE_MS; ms += 1000) {
       bench.sweepAfter(1000);
@@ -202,7 +154,7 @@ describe('tracker session', () => {
   });
 
   test('TW2: the deadline is each line’s own', () => {
-    const bench = new Bench();
+    const bench = new SessionBench();
     for (let run = 0; run < 10; run += 1) {
       bench.send(run === 0 ? 'LOOK' : 'UP a\nLOOK');
       bench.sweepAfter(LINE_DEADLINE_MS - 1);
@@ -211,7 +163,7 @@ describe('tracker session', () => {
   });
 
   test('TW19: a few bad lines are answered, too many close', () => {
-    const bench = new Bench();
+    const bench = new SessionBench();
     const bad = ['HELO\n', 'LOOKUP\n', Buffer.from([0x4c, 0xff, 0x0a]), '\u0001\u0002\n', 'REGISTER a -1 *:1\n'];
     for (let at = 0; at < BAD_LINES_MAX_COUNT - 1; at += 1) bench.send(bad[at % bad.length] ?? '');
     bench.send('ALIVE *:1\nREGISTER a 1 10.0.0.1:1\nLOOKUP a\n');
@@ -224,7 +176,7 @@ describe('tracker session', () => {
   test.each(['-1', '1e9', '0x10', 'NaN', '9007199254740992', '9'.repeat(400), '01', '+1', '1.0', '٣'])(
     'TW7: the size %s is refused',
     (size) => {
-      const bench = new Bench();
+      const bench = new SessionBench();
       bench.send(`REGISTER a ${size} *:5000\n`);
       expect(bench.stream.output).toMatch(/^ERR BAD_REQUEST /);
     },
@@ -233,7 +185,7 @@ describe('tracker session', () => {
   test.each(['a%0Ab', 'a%00', '%1B[2J', 'a%C3', '%ED%A0%80', '%C0%AF', 'e%CC%81', 'a%E2%80%AEb', '..', 'a//b', '/a', 'a%5Cb'])(
     'TW6, TW14: the name %s is refused',
     (name) => {
-      const bench = new Bench();
+      const bench = new SessionBench();
       bench.send(`REGISTER ${name} 1 *:5000\nLOOKUP ${name}\n`);
       expect(bench.stream.output).toMatch(/^ERR BAD_REQUEST [ -~]*\nERR BAD_REQUEST [ -~]*\n$/);
       expect(bench.registry.counts.entries).toBe(0);
@@ -241,7 +193,7 @@ describe('tracker session', () => {
   );
 
   test('TW16: what was asked before a FIN is answered, then closed; half a line is said to be one', () => {
-    const bench = new Bench();
+    const bench = new SessionBench();
     bench.send(`${'LOOKUP a\n'.repeat(500)}LOOK`);
     bench.session.ended();
     expect(bench.stream.isEnded).toBe(false);
@@ -251,7 +203,7 @@ describe('tracker session', () => {
   });
 
   test('an idle connection is kept for long, and then closed', () => {
-    const bench = new Bench();
+    const bench = new SessionBench();
     bench.sweepAfter(TRACKER_IDLE_MS - 1);
     expect(bench.stream.isEnded).toBe(false);
     bench.sweepAfter(1);
@@ -259,7 +211,7 @@ describe('tracker session', () => {
   });
 
   test('empty lines cost turns too', () => {
-    const bench = new Bench();
+    const bench = new SessionBench();
     bench.send('\n'.repeat(10 * TRACKER_TURN_LINES_COUNT));
     bench.settle();
     expect(bench.turnCount).toBeGreaterThanOrEqual(9);

@@ -16,7 +16,7 @@ import type { Random } from '../../common/ports/random.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
 import { type Few, fewAdd, fewFind, fewGroupSize, fewRemove, fewSample } from './few.js';
 import { Content, contentKey, Holding, nameTraits, Peer, rootTraits, TICK_MS } from './holding.js';
-import { selectHoldings, sortByRank } from './selection.js';
+import { selectHoldings, shareRows } from './selection.js';
 import { SourceQuotas } from './source-quotas.js';
 
 export interface RegistryOptions {
@@ -220,26 +220,6 @@ export class Registry {
 function put<K>(index: Map<K, Few<Content>>, key: K, few: Few<Content>): void {
   if (few === undefined) index.delete(key);
   else index.set(key, few);
-}
-
-/** Rows in turn from each content's list, then all of them best first. */
-function shareRows(ranked: Holding[][], maxCount: number, isOneRowEach: boolean): Holding[] {
-  if (ranked.length === 1) return (ranked[0] ?? []).slice(0, maxCount);
-  const rows: Holding[] = [];
-  const seen = new Set<string>();
-  const longest = Math.max(...ranked.map((holdings) => holdings.length));
-  for (let nth = 0; nth < longest; nth += 1) {
-    for (const holdings of ranked) {
-      const holding = holdings[nth];
-      if (holding === undefined || rows.length >= maxCount) continue;
-      const key = `${holding.peer.key} ${holding.content.sizeBytes}`;
-      if (isOneRowEach && seen.has(key)) continue;
-      seen.add(key);
-      rows.push(holding);
-    }
-  }
-  sortByRank(rows);
-  return rows;
 }
 
 function ticks(nowMs: number): number {

@@ -37,8 +37,31 @@ export function selectHoldings(holdings: Holding[], maxCount: number, random: Ra
   return chosen;
 }
 
+/**
+ * Rows in turn from each content's list, then all of them best first. With `isOneRowEach`, a peer that has the same size under several
+ * names has one row.
+ */
+export function shareRows(ranked: Holding[][], maxCount: number, isOneRowEach: boolean): Holding[] {
+  if (ranked.length === 1) return (ranked[0] ?? []).slice(0, maxCount);
+  const rows: Holding[] = [];
+  const seen = new Set<string>();
+  const longest = Math.max(...ranked.map((holdings) => holdings.length));
+  for (let nth = 0; nth < longest; nth += 1) {
+    for (const holdings of ranked) {
+      const holding = holdings[nth];
+      if (holding === undefined || rows.length >= maxCount) continue;
+      const key = `${holding.peer.key} ${holding.content.sizeBytes}`;
+      if (isOneRowEach && seen.has(key)) continue;
+      seen.add(key);
+      rows.push(holding);
+    }
+  }
+  sortByRank(rows);
+  return rows;
+}
+
 /** Best first; equal ones keep their order. */
-export function sortByRank(holdings: Holding[]): void {
+function sortByRank(holdings: Holding[]): void {
   if (holdings.length > 1) holdings.sort((a, b) => rank(a) - rank(b));
 }
 
