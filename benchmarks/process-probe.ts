@@ -6,6 +6,7 @@
  */
 import { subscribe } from 'node:diagnostics_channel';
 import { writeFileSync } from 'node:fs';
+import { Socket } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { isMainThread } from 'node:worker_threads';
 
@@ -23,7 +24,12 @@ export interface ProbeReading {
 const file = process.env['SHOAL_PROBE_FILE'];
 if (isMainThread && file !== undefined) {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
-  for (const channel of ['net.client.socket', 'net.server.socket']) subscribe(channel, () => void delay.enable());
+  subscribe('net.server.socket', () => void delay.enable());
+  const connect = Socket.prototype.connect;
+  Socket.prototype.connect = function (this: Socket, ...args: unknown[]) {
+    delay.enable();
+    return Reflect.apply(connect, this, args) as Socket;
+  } as typeof connect;
   process.on('exit', () => {
     const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
     const beyond = (ns: number) => Math.max(0, ns / 1e6 - RESOLUTION_MS);
