@@ -31,6 +31,9 @@ export const FOLDER_INDEX_MAX_BYTES = 64 * MIB;
 /** Files of one folder: what fits in FOLDER_INDEX_MAX_BYTES with short paths. */
 export const FOLDER_FILES_MAX_COUNT = 1_000_000;
 
+/** Chunks of one fetch: what a folder may add up to. 2^23 chunks are 4 TiB, and their hashes 256 MiB of memory. */
+export const FETCH_CHUNKS_MAX_COUNT = 2 ** 23;
+
 /** Levels of nesting in a msgpack document: ours have 3. */
 export const MSGPACK_DEPTH_MAX_COUNT = 16;
 

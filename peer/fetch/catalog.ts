@@ -9,6 +9,7 @@ import { chunkCount, chunkLength, chunkOffset } from '../../common/core/chunks.j
 import { invariant, protocolError } from '../../common/core/errors.js';
 import type { FileName } from '../../common/core/file-name.js';
 import { HASH_BYTES, type HashName } from '../../common/core/hash.js';
+import { CHUNKS_MAX_COUNT, FETCH_CHUNKS_MAX_COUNT } from '../../common/core/limits.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
 import type { Expectation } from '../hash/worker-task.js';
@@ -56,7 +57,9 @@ export class Catalog {
       unitCount += chunkCount(file.sizeBytes);
       totalBytes += file.sizeBytes;
     }
-    if (!Number.isSafeInteger(totalBytes)) throw protocolError('The folder claims to be larger than any disk.');
+    if (unitCount > FETCH_CHUNKS_MAX_COUNT || files.some((file) => chunkCount(file.sizeBytes) > CHUNKS_MAX_COUNT)) {
+      throw protocolError('It claims to be larger than what this program can fetch.');
+    }
     this.unitCount = unitCount;
     this.totalBytes = totalBytes;
   }

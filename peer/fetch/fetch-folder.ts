@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { chunkCount } from '../../common/core/chunks.js';
 import { protocolError, ShoalError } from '../../common/core/errors.js';
 import { type FolderFile, folderFromRaw } from '../../common/core/folder-index.js';
-import { HASH_BYTES, type HashName } from '../../common/core/hash.js';
-import { CHUNK_BYTES, CHUNKS_MAX_COUNT, FOLDER_INDEX_MAX_BYTES } from '../../common/core/limits.js';
+import { HASH_BYTES, HASH_NAMES, type HashName } from '../../common/core/hash.js';
+import { CHUNK_BYTES, CHUNKS_MAX_COUNT, FETCH_CHUNKS_MAX_COUNT, FOLDER_INDEX_MAX_BYTES } from '../../common/core/limits.js';
 import { unpackMsgpack } from '../../common/wire/msgpack.js';
 import { hashFileRoot } from '../hash/file-root.js';
 import type { HashPool } from '../hash/hash-pool.js';
@@ -19,9 +19,11 @@ export async function readFolderIndex(path: string): Promise<FolderFile[]> {
   const { size } = await stat(path);
   if (size > FOLDER_INDEX_MAX_BYTES) throw protocolError(`The folder's index is larger than ${FOLDER_INDEX_MAX_BYTES} bytes.`);
   const files = folderFromRaw(unpackMsgpack(await readFile(path)));
+  const totalChunks = files.reduce((sum, file) => sum + chunkCount(file.sizeBytes), 0);
   const tooLarge = files.find((file) => chunkCount(file.sizeBytes) > CHUNKS_MAX_COUNT);
-  if (tooLarge !== undefined)
-    throw protocolError(`"${tooLarge.path}" in the folder claims to be larger than this program can fetch.`);
+  // Found out before a manifest is asked for.
+  if (tooLarge !== undefined || totalChunks > FETCH_CHUNKS_MAX_COUNT)
+    throw protocolError(`${tooLarge?.path ?? 'The folder'} claims to be larger than what this program can fetch.`);
   return files;
 }
 
@@ -86,10 +88,11 @@ export async function isFolderThere(target: string, catalog: Catalog, pool: Hash
 
 /** Throws `VERIFY_FAILED` where an empty file's root is not that of nothing: no chunk would ever show it. */
 export async function checkEmptyFiles(catalog: Catalog, pool: HashPool): Promise<void> {
+  const nothing = { sizeBytes: 0, chunkBytes: CHUNK_BYTES, hashes: new Uint8Array(0) };
+  const roots = new Set(await Promise.all(HASH_NAMES.map((hashName) => pool.root(nothing, hashName))));
   for (const file of catalog.files) {
     if (file.sizeBytes > 0 || file.root === undefined) continue;
-    const root = await pool.root({ sizeBytes: 0, chunkBytes: CHUNK_BYTES, hashes: new Uint8Array(0) }, file.hashName);
-    if (root !== file.root)
+    if (!roots.has(file.root))
       throw new ShoalError(
         'VERIFY_FAILED',
         'remote',

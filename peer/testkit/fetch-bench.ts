@@ -1,0 +1,127 @@
+/** A place to run whole fetches in: a temporary folder, a pool, peers and trackers that are ended with it. */
+import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ShoalError } from '../../common/core/errors.js';
+import { formatLink } from '../../common/core/link.js';
+import { realRandom } from '../../common/node/clock.js';
+import { tcpDialer } from '../../common/node/tcp.js';
+import { type FetchOptions, fetchContent } from '../fetch/fetch-content.js';
+import type { FetchEvent, FetchResult } from '../fetch/fetch-events.js';
+import { parseFetchSource } from '../fetch/fetch-source.js';
+import { HashPool } from '../hash/hash-pool.js';
+import { JumpClock } from './jump-clock.js';
+import { type Misbehaviour, ScriptedPeer } from './scripted-peer.js';
+import { type Answer, ScriptedTracker } from './scripted-tracker.js';
+import type { TestContent } from './test-content.js';
+
+export type BenchOptions = Partial<FetchOptions>;
+
+export class FetchBench {
+  readonly pool = new HashPool({ threadCount: 2 });
+  clock = new JumpClock();
+  folder = '';
+  events: FetchEvent[] = [];
+  #root = '';
+  readonly #closing: { close(): Promise<void> }[] = [];
+  #caseCount = 0;
+
+  /** A new empty folder, clock and list of events: before each test. */
+  async begin(): Promise<void> {
+    if (this.#root === '') this.#root = await mkdtemp(join(tmpdir(), 'shoal-fetch-'));
+    this.#caseCount += 1;
+    this.folder = join(this.#root, String(this.#caseCount));
+    await mkdir(this.folder);
+    this.clock = new JumpClock();
+    this.events = [];
+  }
+
+  /** Ends peers and trackers: after each test. */
+  async end(): Promise<void> {
+    for (const one of this.#closing.splice(0)) await one.close();
+  }
+
+  async close(): Promise<void> {
+    await this.pool.close();
+    await rm(this.#root, { recursive: true, force: true });
+  }
+
+  async peer(contents: TestContent | readonly TestContent[], misbehaviour: Misbehaviour = {}): Promise<ScriptedPeer> {
+    const peer = await ScriptedPeer.start(Array.isArray(contents) ? contents : [contents as TestContent], misbehaviour);
+    this.#closing.push(peer);
+    return peer;
+  }
+
+  async tracker(answer: Answer): Promise<ScriptedTracker> {
+    const tracker = await ScriptedTracker.start(answer);
+    this.#closing.push(tracker);
+    return tracker;
+  }
+
+  /** Fetches by a link that names the peers; other options as given. */
+  fetch(content: TestContent, peers: readonly ScriptedPeer[], options: BenchOptions = {}): Promise<FetchResult> {
+    return this.fetchText(linkOf(content, peers), options);
+  }
+
+  fetchText(text: string, options: BenchOptions = {}): Promise<FetchResult> {
+    const ports = { dialer: tcpDialer, clock: this.clock, random: realRandom, pool: this.pool };
+    return fetchContent(ports, {
+      source: parseFetchSource(text),
+      shown: text,
+      trackers: [],
+      out: undefined,
+      directory: this.folder,
+      isOverwrite: false,
+      isFresh: false,
+      patienceMs: 30_000,
+      onEvent: (event) => this.events.push(event),
+      signal: new AbortController().signal,
+      ...options,
+    });
+  }
+
+  /** The error that a fetch ends with; fails where it does not. While it runs, the clock goes `jumpMs` forward at each turn. */
+  async failure(fetching: Promise<unknown>, jumpMs = 0): Promise<ShoalError> {
+    let outcome: unknown;
+    let isOver = false;
+    fetching.then(
+      (result) => {
+        outcome = result;
+        isOver = true;
+      },
+      (error: unknown) => {
+        outcome = error;
+        isOver = true;
+      },
+    );
+    while (!isOver) {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      if (!isOver && jumpMs > 0) this.clock.jump(jumpMs);
+    }
+    if (!(outcome instanceof ShoalError)) throw new Error(`It did not fail as it should: ${String(outcome)}`);
+    return outcome;
+  }
+
+  eventsOf<K extends FetchEvent['event']>(kind: K): Extract<FetchEvent, { event: K }>[] {
+    return this.events.filter((event): event is Extract<FetchEvent, { event: K }> => event.event === kind);
+  }
+
+  read(...path: string[]): Promise<Buffer> {
+    return readFile(join(this.folder, ...path));
+  }
+
+  /** What is in the folder, hidden files too. */
+  list(): Promise<string[]> {
+    return readdir(this.folder).then((names) => names.sort());
+  }
+}
+
+export function linkOf(content: TestContent, peers: readonly ScriptedPeer[], hasSize = true): string {
+  return formatLink({
+    root: content.root,
+    name: content.name,
+    ...(hasSize ? { sizeBytes: content.bytes.length } : {}),
+    trackers: [],
+    peers: peers.map((peer) => peer.address),
+  });
+}
