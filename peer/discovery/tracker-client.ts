@@ -54,6 +54,8 @@ export class TrackerClient {
   readonly #open: OpenRequest[] = [];
   #stream: ByteStream | undefined;
   #connecting: Promise<void> | undefined;
+  /** Requests that wait for the connection. */
+  readonly #dialing = new Set<(error: ShoalError) => void>();
   #deadline: Timer | undefined;
   #isClosed = false;
 
@@ -82,15 +84,20 @@ export class TrackerClient {
   async register(requests: readonly RegisterRequest[]): Promise<(Lease | ShoalError)[]> {
     const results: (Lease | ShoalError)[] = new Array(requests.length);
     let next = 0;
+    let isOver = false;
     const registerSome = async () => {
-      while (next < requests.length) {
+      while (next < requests.length && !isOver) {
         const at = next;
         next += 1;
         const request = requests[at];
         if (request !== undefined) results[at] = await this.#lease(request).catch(refusalOrThrow);
       }
     };
-    await Promise.all(Array.from({ length: Math.min(TRACKER_PIPELINE_MAX_COUNT, requests.length) }, registerSome));
+    const lanes = Array.from({ length: Math.min(TRACKER_PIPELINE_MAX_COUNT, requests.length) }, registerSome);
+    await Promise.all(lanes).finally(() => {
+      // Where one failed, the others stop too, and do not dial anew behind the caller's back.
+      isOver = true;
+    });
     return results;
   }
 
@@ -112,7 +119,9 @@ export class TrackerClient {
   /** Ends the connection; open requests fail. Idempotent. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#fail(new ShoalError('STOPPED', 'local', 'Stopped.'));
+    const reason = new ShoalError('STOPPED', 'local', 'Stopped.');
+    this.#fail(reason);
+    for (const reject of [...this.#dialing]) reject(reason);
   }
 
   async #lease(request: TrackerRequest): Promise<Lease> {
@@ -126,13 +135,23 @@ export class TrackerClient {
 
   async #request(request: TrackerRequest, take: (line: string) => boolean): Promise<void> {
     if (this.#isClosed) throw new ShoalError('STOPPED', 'local', 'Stopped.');
-    await this.#connect();
+    await this.#connectOrClose();
     const stream = this.#stream;
     if (stream === undefined) throw this.#lost('closed the connection');
     await new Promise<void>((resolve, reject) => {
       this.#open.push({ take, resolve, reject });
       if (this.#open.length === 1) this.#restartDeadline();
       stream.write(formatTrackerRequest(request));
+    });
+  }
+
+  /** Connects; `close` ends the wait. */
+  #connectOrClose(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#dialing.add(reject);
+      this.#connect()
+        .then(resolve, reject)
+        .finally(() => this.#dialing.delete(reject));
     });
   }
 
@@ -162,8 +181,10 @@ export class TrackerClient {
   }
 
   #receive(lines: LineSplitter, bytes: Uint8Array): void {
+    const stream = this.#stream;
     lines.push(bytes, (event) => {
-      if (event.kind !== 'line') this.#fail(this.#nonsense('It sent a line that is too long or not UTF-8.'));
+      if (this.#stream !== stream) lines.kill();
+      else if (event.kind !== 'line') this.#fail(this.#nonsense('It sent a line that is too long or not UTF-8.'));
       else if (event.text !== '') this.#takeLine(event.text);
     });
   }
@@ -175,11 +196,10 @@ export class TrackerClient {
       return;
     }
     try {
-      const isLast = request.take(line);
-      if (isLast) {
-        this.#open.shift();
-        request.resolve();
-      }
+      // The deadline is for the whole reply: a line now and then does not put it off.
+      if (!request.take(line)) return;
+      this.#open.shift();
+      request.resolve();
     } catch (error) {
       if (parseErr(line) === undefined) {
         this.#fail(this.#nonsense(asShoalError(error).message));

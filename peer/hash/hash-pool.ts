@@ -61,6 +61,8 @@ export class HashPool {
     this.#piscina.on('error', (error: Error) => {
       // An aborted task's reply that arrives late is reported here too, and harms nothing.
       if (/^Unexpected message from Worker/.test(error.message)) return;
+      // While a worker is left, it does what is outstanding; to give that to another too would let two write from one slot.
+      if (this.#piscina.threads.length > 0) return;
       for (const reject of this.#outstanding) reject(error);
     });
   }

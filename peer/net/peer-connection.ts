@@ -38,7 +38,9 @@ export class PeerConnection {
   readonly #open: OpenRequest[] = [];
   #stream: ByteStream | undefined;
   #headSinceMs = 0;
+  /** What arrived and could not be taken while no slot was free. */
   #surplus: Uint8Array | undefined;
+  #isWaitingForSlot = false;
   #failure: ShoalError | undefined;
 
   /** Connects. Throws `NETWORK`. */
@@ -143,8 +145,12 @@ export class PeerConnection {
   }
 
   #waitForSlot(): void {
+    // In the queue once: a second wake-up would be of no use here, and missing elsewhere.
+    if (this.#isWaitingForSlot) return;
+    this.#isWaitingForSlot = true;
     this.#stream?.pause();
     this.#ports.slots.whenFree(() => {
+      this.#isWaitingForSlot = false;
       if (this.#failure !== undefined) {
         this.#ports.slots.wakeNext();
         return;

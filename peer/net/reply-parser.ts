@@ -11,7 +11,7 @@
  * the chunk on its cache line, and nothing is copied. What lands elsewhere (behind an ERR line, or while no slot was free) is copied.
  * Invariant: memory is bounded by what we asked for and never by what the other side claims.
  */
-import { protocolError, type ShoalError } from '../../common/core/errors.js';
+import { protocolError, ShoalError } from '../../common/core/errors.js';
 import { LINE_MAX_BYTES } from '../../common/core/limits.js';
 import { formatBodyHeader, parseBodyHeader } from '../../common/wire/peer-lines.js';
 import { parseErr, printable } from '../../common/wire/tokens.js';
@@ -178,7 +178,7 @@ export class ReplyParser {
   }
 
   #finishLine(expected: Expected, line: string): void {
-    const error = parseErr(line);
+    const error = parseErr(line) ?? looseError(line);
     if (error !== undefined) {
       this.#handlers.refused(error);
       this.#next();
@@ -212,6 +212,11 @@ export class ReplyParser {
         ? { phase: 'starved', sizeBytes }
         : { phase: 'chunk', sizeBytes, header: headerBytes(sizeBytes), slot, gotBytes: 0 };
   }
+}
+
+/** A line like `ERROR not found`: a stranger's way to say ERR. */
+function looseError(line: string): ShoalError | undefined {
+  return line.startsWith('ERR') ? new ShoalError('INTERNAL', 'remote', printable(line)) : undefined;
 }
 
 let lastHeader: { readonly sizeBytes: number; readonly bytes: Uint8Array } = { sizeBytes: -1, bytes: new Uint8Array(0) };

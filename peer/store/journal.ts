@@ -10,7 +10,7 @@
  * Invariant: a unit is in it only after the data was synced; the journal itself is synced before anything is told to anybody.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, rm } from 'node:fs/promises';
 import { type HashName, isHashName } from '../../common/core/hash.js';
 import { decodeFrames, encodeFrame, encodeLogHead, hasLogHead, LOG_HEAD_BYTES } from '../../common/core/record-log.js';
 import { hashFunction } from '../../common/node/hash.js';
@@ -49,9 +49,11 @@ const blake3 = hashFunction('blake3');
 export async function readJournal(path: string): Promise<JournalState | undefined> {
   let bytes: Buffer;
   try {
-    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW);
+    // O_NONBLOCK: a FIFO in its place must not hang us.
+    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
     try {
-      if ((await handle.stat()).size > JOURNAL_MAX_BYTES) return undefined;
+      const stats = await handle.stat();
+      if (!stats.isFile() || stats.size > JOURNAL_MAX_BYTES) return undefined;
       bytes = await handle.readFile();
     } finally {
       await handle.close();
@@ -124,11 +126,9 @@ export class Journal {
 
   /** Starts a new journal; an old one under this path is replaced. */
   static async create(path: string, head: JournalHead): Promise<Journal> {
-    const handle = await open(
-      path,
-      constants.O_CREAT | constants.O_TRUNC | constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW,
-      0o644,
-    );
+    // Whatever else has this name, a link or a FIFO, is taken away and not written to.
+    await rm(path, { force: true });
+    const handle = await open(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_APPEND, 0o644);
     const journal = new Journal(handle);
     const first = encodeRecord({ k: 'fetch', root: head.root, size: head.sizeBytes, name: head.name });
     await handle.appendFile(Buffer.concat([encodeLogHead(MAGIC, VERSION), first]));

@@ -6,7 +6,7 @@
  */
 import { Bitfield } from '../../common/core/bitfield.js';
 import { chunkCount } from '../../common/core/chunks.js';
-import { HASH_BYTES } from '../../common/core/hash.js';
+import { HASH_BYTES, type HashName } from '../../common/core/hash.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
 import type { Catalog, CatalogFile } from '../fetch/catalog.js';
 import type { HashPool } from '../hash/hash-pool.js';
@@ -47,7 +47,7 @@ export async function checkParts(
       const hashName = catalog.files[runs[0]?.fileIndex ?? 0]?.hashName ?? 'blake3';
       const results = await pool.hash(runs, hashName);
       for (const [index, run] of runs.entries()) {
-        damagedCount += await takeResult(run, results[index], catalog, pool, had);
+        damagedCount += await takeResult(run, await oneByOne(run, results[index], pool, hashName), catalog, pool, had);
         doneBytes += run.chunkCount * CHUNK_BYTES;
       }
       onProgress(Math.min(doneBytes, catalog.totalBytes));
@@ -55,6 +55,23 @@ export async function checkParts(
   };
   await Promise.all(Array.from({ length: 2 * pool.threadCount }, checkSome));
   return { had, damagedCount };
+}
+
+/** A run that could not be read whole is read chunk by chunk: a file that was cut, or a bad block, costs no good chunk. */
+async function oneByOne(
+  run: CheckedRun,
+  result: SegmentResult | undefined,
+  pool: HashPool,
+  hashName: HashName,
+): Promise<SegmentResult | undefined> {
+  const isAbsent = result?.kind === 'failed' && result.code !== 'EIO';
+  if (result?.kind === 'hashed' || isAbsent || run.chunkCount === 1) return result;
+  const single = Array.from({ length: run.chunkCount }, (_, at) => ({ ...run, firstChunk: run.firstChunk + at, chunkCount: 1 }));
+  const hashes = new Uint8Array(run.chunkCount * HASH_BYTES);
+  for (const [at, one] of (await pool.hash(single, hashName)).entries()) {
+    if (one.kind === 'hashed') hashes.set(one.hashes, at * HASH_BYTES);
+  }
+  return { kind: 'hashed', hashes };
 }
 
 async function takeResult(

@@ -65,6 +65,11 @@ export class PartFiles {
     if (this.#open.size > IDLE_HANDLES_MAX_COUNT) this.#closeOldest();
   }
 
+  /** What an earlier run wrote may not be on the disk yet: it belongs to the next sync. */
+  markWritten(fileIndex: number): void {
+    this.#dirty.add(fileIndex);
+  }
+
   /** Brings everything that was written before this call to the disk. Throws `DISK_FULL` or `IO`; then nothing counts as synced. */
   async sync(): Promise<void> {
     const dirty = [...this.#dirty];
@@ -75,9 +80,15 @@ export class PartFiles {
     await Promise.all(Array.from({ length: SYNCS_AT_ONCE_COUNT }, syncSome));
   }
 
-  /** Folders that were made, for the final sync. */
+  /** Every folder that the files lie in, those deeper down first, for the final sync; none for a single file. */
   get folders(): readonly string[] {
-    return [...this.#folders];
+    const folders = new Set<string>();
+    for (const [index, file] of this.#catalog.files.entries()) {
+      if (file.path === undefined) continue;
+      for (let at = dirname(this.pathOf(index)); at !== this.#part && !folders.has(at); at = dirname(at)) folders.add(at);
+      folders.add(this.#part);
+    }
+    return [...folders].sort((left, right) => right.length - left.length);
   }
 
   async close(): Promise<void> {
@@ -98,7 +109,9 @@ export class PartFiles {
     const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o666);
     try {
       const stats = await handle.stat();
-      if (!stats.isFile()) throw new ShoalError('TARGET_EXISTS', 'environment', `${path} is in the way; move it elsewhere.`);
+      // A second name would show, and change, what is unfinished.
+      if (!stats.isFile() || stats.nlink > 1)
+        throw new ShoalError('TARGET_EXISTS', 'environment', `${path} is in the way; move it elsewhere.`);
       // Longer or shorter, it becomes what it should be; surplus bytes are cut, missing ones are a hole.
       if (stats.size !== sizeBytes) await handle.truncate(sizeBytes);
       return handle;
@@ -128,14 +141,14 @@ export class PartFiles {
 
   async #syncOne(fileIndex: number): Promise<void> {
     try {
-      const handle = await this.#open.get(fileIndex)?.handle;
-      if (handle !== undefined) {
-        const file = this.#open.get(fileIndex);
-        if (file !== undefined) file.userCount += 1;
+      const file = this.#open.get(fileIndex);
+      if (file !== undefined) {
+        // A user from here on, so that nobody closes it meanwhile.
+        file.userCount += 1;
         try {
-          await handle.datasync();
+          await (await file.handle).datasync();
         } finally {
-          if (file !== undefined) file.userCount -= 1;
+          file.userCount -= 1;
         }
         return;
       }

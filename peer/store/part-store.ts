@@ -7,7 +7,7 @@
  * rename, folder synced, and only then is anything reported. Whatever is cut off in between, the next run finds what was synced.
  * Invariant: the final name appears only when every unit was verified and is on disk.
  */
-import { open, rm } from 'node:fs/promises';
+import { lstat, open, rm } from 'node:fs/promises';
 import { Bitfield } from '../../common/core/bitfield.js';
 import { ShoalError } from '../../common/core/errors.js';
 import type { Catalog } from '../fetch/catalog.js';
@@ -86,11 +86,17 @@ export class PartStore {
     const files = new PartFiles(paths.part, catalog);
     this.#files = files;
     try {
+      await this.#dropSharedPart();
       const state = isFresh ? undefined : this.#state;
       const claimed = claimedUnits(state, catalog.unitCount);
       const check = isFresh ? undefined : await checkParts(pool, catalog, claimed, (index) => files.pathOf(index), onProgress);
       const had = check?.had ?? new Bitfield(catalog.unitCount);
       const damagedCount = check?.damagedCount ?? 0;
+      // Written by an earlier run, which may have ended before it was synced.
+      for (const [first, count] of had.runs()) {
+        const last = catalog.fileIndexOf(first + count - 1);
+        for (let index = catalog.fileIndexOf(first); index <= last; index += 1) files.markWritten(index);
+      }
       // A journal with wrong claims is written anew, so that a later run does not count them again.
       if (state !== undefined && damagedCount === 0) this.#journal = await Journal.reopen(paths.journal, state);
       else this.#journal = await this.#newJournal(catalog, root, name, had);
@@ -173,8 +179,18 @@ export class PartStore {
     for (const [index, file] of catalog.files.entries()) {
       if (file.hashes !== undefined) await journal.keepHashes(index, { hashName: file.hashName, hashes: file.hashes });
     }
-    if (had.count > 0) await journal.have(had.runs());
+    if (had.count > 0) {
+      await this.#part.sync();
+      await journal.have(had.runs());
+    }
     return journal;
+  }
+
+  /** A part that has another name too (a crash right after it was published) is not written to: that would change the other. */
+  async #dropSharedPart(): Promise<void> {
+    const { part } = this.#options.paths;
+    const stats = await lstat(part).catch(() => undefined);
+    if (stats?.isFile() === true && stats.nlink > 1) await rm(part);
   }
 
   async #disown(units: readonly number[]): Promise<void> {

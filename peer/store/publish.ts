@@ -29,7 +29,7 @@ export async function publish(publication: Publication): Promise<void> {
     for (const index of catalog.files.keys()) await finishFile(index, catalog, files);
     await files.sync();
     await files.close();
-    for (const folder of [...files.folders].reverse()) await syncFolder(folder);
+    for (const folder of files.folders) await syncFolder(folder);
     if (isFolder) await nameFolder(publication);
     else await nameFile(paths.part, paths.target, isOverwrite);
     await syncFolder(paths.folder);

@@ -11,6 +11,8 @@ import { ShoalError, systemCode } from '../../common/core/errors.js';
 /** Takeovers tried before giving up: each means that another process was faster. */
 const TAKEOVERS_MAX_COUNT = 5;
 
+let takerCount = 0;
+
 export class TargetLock {
   readonly #path: string;
   #isHeld = true;
@@ -21,21 +23,22 @@ export class TargetLock {
 
   /** Takes the lock. Throws `TARGET_EXISTS` while another live process has it. */
   static async take(path: string): Promise<TargetLock> {
-    const own = `${path}.${process.pid}`;
+    takerCount += 1;
+    const own = `${path}.${process.pid}.${takerCount}`;
     await writeFile(own, ownToken());
     try {
       for (let tries = 0; tries < TAKEOVERS_MAX_COUNT; tries += 1) {
         // A link appears whole or not at all, with the holder's name in it.
         if (await tryLink(own, path)) return new TargetLock(path);
-        const holder = await readFile(path, 'utf8').catch(() => '');
-        if (isAlive(holder)) {
+        const holder = await readHolder(path);
+        if (holder !== undefined && isAlive(holder)) {
           throw new ShoalError(
             'TARGET_EXISTS',
             'local',
             `Process ${holder.split(' ')[0]} is fetching this already; wait for it, or end it.`,
           );
         }
-        await rm(path, { force: true });
+        if (holder !== undefined) await removeStale(own, path);
       }
       throw new ShoalError('TARGET_EXISTS', 'local', `The lock ${path} cannot be taken; is another fetch of this just starting?`);
     } finally {
@@ -49,6 +52,31 @@ export class TargetLock {
     this.#isHeld = false;
     await rm(this.#path, { force: true });
   }
+}
+
+/**
+ * Takes a stale lock away. Only who has the takeover lock may, and looks again before: or else the second of two who saw the same
+ * stale lock would take away the fresh one of the first.
+ */
+async function removeStale(own: string, path: string): Promise<void> {
+  const takeover = `${path}.takeover`;
+  if (!(await tryLink(own, takeover))) {
+    // Left by one who was killed within these few lines.
+    const other = await readHolder(takeover);
+    if (other !== undefined && !isAlive(other)) await rm(takeover, { force: true });
+    return;
+  }
+  try {
+    const holder = await readHolder(path);
+    if (holder !== undefined && !isAlive(holder)) await rm(path, { force: true });
+  } finally {
+    await rm(takeover, { force: true });
+  }
+}
+
+/** What a lock says; `undefined` where there is none. */
+function readHolder(path: string): Promise<string | undefined> {
+  return readFile(path, 'utf8').catch(() => undefined);
 }
 
 async function tryLink(own: string, path: string): Promise<boolean> {
