@@ -86,6 +86,7 @@ async function fetchFolderCatalog(
   const content = { by: 'root', root } as const;
   const catalog = new Catalog([singleFile(content, { sizeBytes: manifest.sizeBytes, root }, manifest)]);
   const goal: Goal = { ...folder, catalog, isFolder: false, isVerified: true, target: index };
+  // What an earlier run left under this name is ours: where it is not the index, it is replaced.
   if (!(await isSameFile(session, index, root, catalog))) await fetchGoal(session, goal, true);
   const files = await readFolderIndex(index);
   return session.withMetadata(peers, (metadata) =>

@@ -79,8 +79,13 @@ export class MetadataFetch {
         if (shoal.code === 'VERIFY_FAILED') {
           wrong = shoal;
           this.#swarm.ban(lane, shoal.message);
-        } else if (lane.connection !== undefined && lane.connection.failure === undefined) isRefused = true;
-        else this.#swarm.drop(lane, shoal);
+        } else if (shoal.fault !== 'remote') throw shoal;
+        else if (isGone(lane) || shoal.code === 'BUSY' || shoal.code === 'LIMIT') {
+          // It may well have it: asked again after its rest, until it is given up.
+          if (isGone(lane) && lane.connection?.failure?.code === 'PROTOCOL') this.#swarm.ban(lane, shoal.message);
+          else this.#swarm.drop(lane, shoal);
+          asked.delete(lane);
+        } else isRefused = true;
       }
     }
     if (this.#stopped !== undefined) throw this.#stopped;
@@ -165,4 +170,8 @@ export class MetadataFetch {
   #wake(): void {
     for (const wake of [...this.#wakers]) wake();
   }
+}
+
+function isGone(lane: Lane): boolean {
+  return lane.connection === undefined || lane.connection.failure !== undefined;
 }

@@ -131,9 +131,20 @@ export class Swarm {
     lane.score.lied();
     const connection = lane.connection;
     lane.connection = undefined;
-    if (!isLoopback(lane.address.ip)) this.#strikes.set(lane.address.ip, (this.#strikes.get(lane.address.ip) ?? 0) + 1);
+    this.#strike(lane.address.ip);
     connection?.close(protocolError(`Peer ${lane.key} is banned: ${reason}.`));
     this.#events.banned(lane, reason);
+  }
+
+  /** Counts a liar against its IP address; past the limit, those of its ports that are not connected are banned too. */
+  #strike(ip: string): void {
+    if (isLoopback(ip)) return;
+    const strikeCount = (this.#strikes.get(ip) ?? 0) + 1;
+    this.#strikes.set(ip, strikeCount);
+    if (strikeCount < STRIKES_MAX_COUNT) return;
+    for (const lane of this.#lanes.values()) {
+      if (lane.address.ip === ip && lane.connection === undefined) lane.score.lied();
+    }
   }
 
   /** Ends all connections. Idempotent. */
@@ -151,8 +162,8 @@ export class Swarm {
     try {
       const connection = await PeerConnection.connect(this.#ports, lane.address, DIAL_TIMEOUT_MS);
       lane.isDialing = false;
-      if (this.#isClosed) {
-        connection.close(protocolError('The fetch has ended.'));
+      if (this.#isClosed || lane.score.isBanned) {
+        connection.close(protocolError('Nothing is wanted of this peer any more.'));
         return;
       }
       lane.connection = connection;

@@ -14,6 +14,7 @@ import { JumpClock } from './jump-clock.js';
 import { type Misbehaviour, ScriptedPeer } from './scripted-peer.js';
 import { type Answer, ScriptedTracker } from './scripted-tracker.js';
 import type { TestContent } from './test-content.js';
+import { until } from './until.js';
 
 export type BenchOptions = Partial<FetchOptions>;
 
@@ -104,6 +105,12 @@ export class FetchBench {
 
   eventsOf<K extends FetchEvent['event']>(kind: K): Extract<FetchEvent, { event: K }>[] {
     return this.events.filter((event): event is Extract<FetchEvent, { event: K }> => event.event === kind);
+  }
+
+  /** Resolves when this many bytes are had. */
+  async untilFetched(byteCount: number): Promise<void> {
+    const isThere = () => this.eventsOf('progress').some(({ phase, doneBytes }) => phase === 'fetch' && doneBytes >= byteCount);
+    await until(`${byteCount} bytes are fetched`, isThere);
   }
 
   read(...path: string[]): Promise<Buffer> {
