@@ -7,9 +7,10 @@ import { tcpDialer } from '../../common/node/tcp.js';
 import { fetchContent } from '../fetch/fetch-content.js';
 import { parseFetchSource } from '../fetch/fetch-source.js';
 import { HashPool } from '../hash/hash-pool.js';
-import { JSON_FLAG, QUIET_FLAG, TRACKER_FLAG, trackersOf } from './common-flags.js';
+import { JSON_FLAG, QUIET_FLAG, SERVE_FLAGS, serveOptionsOf, TRACKER_FLAG, trackersOf } from './common-flags.js';
 import { JsonDisplay, PersonDisplay } from './fetch-display.js';
 import { createProgress } from './progress.js';
+import { runSharing } from './share-run.js';
 import { listenForStop } from './stop-signal.js';
 
 export const fetchCommand: CommandSpec = {
@@ -28,6 +29,8 @@ export const fetchCommand: CommandSpec = {
     },
     { name: 'resume', type: 'switch', help: 'go on with an unfinished download (the default); --no-resume starts afresh' },
     { name: 'overwrite', type: 'switch', help: 'replace a different file that has the name already' },
+    { name: 'seed', type: 'switch', help: 'go on sharing it when it is fetched, until stopped' },
+    ...SERVE_FLAGS,
     { name: 'timeout', type: 'text', value: 'TIME', help: 'give up when no chunk came for this long', default: '30s' },
     JSON_FLAG,
     QUIET_FLAG,
@@ -35,6 +38,7 @@ export const fetchCommand: CommandSpec = {
   examples: [
     "peer fetch 'magnet:?xt=urn:shoal:…'",
     'peer fetch disk.img --tracker 192.168.1.5:4700',
+    'peer fetch photos --tracker 192.168.1.5:4700 --seed',
     'peer fetch @9f2c… --tracker 192.168.1.5:4700 --out /data/model.bin',
   ],
   run: runFetch,
@@ -45,7 +49,8 @@ async function runFetch(input: CommandInput): Promise<number> {
   const source = parseFetchSource(shown);
   const hasOwnSources = source.trackers.length > 0 || source.peers.length > 0;
   const isJson = input.switch('json') === true;
-  const progress = createProgress({ isQuiet: input.switch('quiet') === true, isJson });
+  const isQuiet = input.switch('quiet') === true;
+  const progress = createProgress({ isQuiet, isJson });
   const display = isJson ? new JsonDisplay() : new PersonDisplay(progress);
   const options = {
     source,
@@ -58,12 +63,16 @@ async function runFetch(input: CommandInput): Promise<number> {
     patienceMs: parseDurationMs(input.text('timeout') ?? '30s'),
   };
   const stop = listenForStop('What is verified is kept: run the same command again to go on.');
+  const seedOptions = { ...serveOptionsOf(input), hashName: 'blake3', isFolderOnly: false, isJson, isQuiet } as const;
   const pool = new HashPool();
   try {
     const ports = { dialer: tcpDialer, clock: realClock, random: realRandom, pool };
     const result = await fetchContent(ports, { ...options, onEvent: (event) => display.event(event), signal: stop.signal });
     display.result(result);
-    return 0;
+    if (input.switch('seed') !== true) return 0;
+    await pool.close();
+    const trackers = [...source.trackers, ...options.trackers];
+    return await runSharing({ paths: [result.path], trackers, ...seedOptions }, stop);
   } catch (error) {
     progress.stop();
     const shoal = asShoalError(error);

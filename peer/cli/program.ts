@@ -3,6 +3,7 @@ import type { ProgramSpec } from '../../common/cli/command-spec.js';
 import { completionCommand } from '../../common/cli/completion.js';
 import { packageVersion } from '../../common/node/version.js';
 import { fetchCommand } from './fetch.js';
+import { shareCommand } from './share.js';
 import { verifyCommand } from './verify.js';
 
 export const program: ProgramSpec = {
@@ -10,5 +11,5 @@ export const program: ProgramSpec = {
   summary: 'Share files, and fetch them from everyone who has them.',
   version: packageVersion(),
   envPrefix: 'SHOAL',
-  commands: [fetchCommand, verifyCommand, completionCommand(() => program)],
+  commands: [shareCommand, fetchCommand, verifyCommand, completionCommand(() => program)],
 };

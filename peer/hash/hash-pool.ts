@@ -25,6 +25,9 @@ const LANDINGS_PER_TASK_MAX_COUNT = 8;
 /** Slots for received chunks: 32 MiB, of which a fast disk touches a few. */
 const SLOT_COUNT = 64;
 
+/** Megabytes of a worker's heap: its work lies in memory outside of it, so it needs little, and little garbage should pile up. */
+const WORKER_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 256 };
+
 export interface HashPoolOptions {
   /** Worker threads; default one a core. */
   readonly threadCount?: number;
@@ -57,6 +60,7 @@ export class HashPool {
       name: 'runTask',
       concurrentTasksPerWorker: TASKS_PER_WORKER_COUNT,
       workerData: setup,
+      resourceLimits: WORKER_LIMITS,
     });
     this.#piscina.on('error', (error: Error) => {
       // An aborted task's reply that arrives late is reported here too, and harms nothing.

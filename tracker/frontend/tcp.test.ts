@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { LOG_GATE_LINES_COUNT, TRACKER_LINGER_MS, TRACKER_WAITING_MAX_COUNT } from '../../common/core/limits.js';
 import { realClock, realRandom } from '../../common/node/clock.js';
 import { tcpListener } from '../../common/node/tcp.js';
-import type { ByteStream, ListenPort, StreamHandlers } from '../../common/ports/net.js';
+import type { ListenPort, ServedStream, StreamHandlers } from '../../common/ports/net.js';
 import { createTracker, type Tracker, type TrackerOptions } from '../create-tracker.js';
 import { listLog, ManualClock, ManualStream, seededRandom } from '../testkit/manual-ports.js';
 import { RawClient } from '../testkit/raw-client.js';
@@ -128,9 +128,9 @@ describe('tracker over real sockets', () => {
 
 /** A listener whose streams the test makes. */
 class ManualListener implements ListenPort {
-  #accept: ((stream: ByteStream) => StreamHandlers) | undefined;
+  #accept: ((stream: ServedStream) => StreamHandlers) | undefined;
 
-  listen(_options: object, accept: (stream: ByteStream) => StreamHandlers) {
+  listen(_options: object, accept: (stream: ServedStream) => StreamHandlers) {
     this.#accept = accept;
     return Promise.resolve({ local: { ip: '192.0.2.1', port: 4700 }, close: () => Promise.resolve() });
   }

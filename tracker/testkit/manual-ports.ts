@@ -2,7 +2,7 @@
 import type { PeerAddress } from '../../common/core/peer-address.js';
 import type { Log } from '../../common/node/log.js';
 import type { Clock, Timer } from '../../common/ports/clock.js';
-import type { ByteStream } from '../../common/ports/net.js';
+import type { ServedStream } from '../../common/ports/net.js';
 import type { Random } from '../../common/ports/random.js';
 
 interface DueTimer {
@@ -69,7 +69,7 @@ export function listLog(): { readonly log: Log; readonly lines: LogLine[] } {
 }
 
 /** A stream whose other side the test plays: `takes` false keeps everything written in its queue. */
-export class ManualStream implements ByteStream {
+export class ManualStream implements ServedStream {
   readonly remote: PeerAddress;
   readonly local: PeerAddress = { ip: '192.0.2.1', port: 4700 };
   output = '';
@@ -92,6 +92,15 @@ export class ManualStream implements ByteStream {
       if (!this.takes) this.queuedBytes += part.length;
     }
     return this.queuedBytes < 16_384;
+  }
+
+  send(flushed: () => void, ...parts: (Uint8Array | string)[]): void {
+    this.write(...parts);
+    flushed();
+  }
+
+  get sendMark(): number {
+    return this.queuedBytes;
   }
 
   pause(): void {

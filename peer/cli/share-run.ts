@@ -1,0 +1,83 @@
+/** Runs a node that shares paths until a signal comes: the common end of `peer share` and `peer fetch --seed`. */
+import { networkInterfaces } from 'node:os';
+import { asShoalError } from '../../common/core/errors.js';
+import type { HashName } from '../../common/core/hash.js';
+import { formatHostPort, type HostPort, isLoopback } from '../../common/core/peer-address.js';
+import { epochNowMs, realClock, realRandom } from '../../common/node/clock.js';
+import { tcpDialer, tcpListener } from '../../common/node/tcp.js';
+import { cacheFolder } from '../../common/node/user-folders.js';
+import { createNode } from '../node.js';
+import { createProgress } from './progress.js';
+import { ShareReport } from './share-report.js';
+import type { StopSignal } from './stop-signal.js';
+
+export interface ShareRunOptions {
+  readonly paths: readonly string[];
+  readonly trackers: readonly HostPort[];
+  readonly host: string;
+  readonly port: number;
+  readonly announce: string | undefined;
+  readonly hashName: HashName;
+  readonly isFolderOnly: boolean;
+  readonly isJson: boolean;
+  readonly isQuiet: boolean;
+}
+
+/** Resolves with the exit code after `stop` came and everything was taken back. Throws what stands against a path or the port. */
+export async function runSharing(options: ShareRunOptions, stop: StopSignal): Promise<number> {
+  const { isJson, isQuiet, trackers, announce, paths, host, port, hashName, isFolderOnly } = options;
+  const progress = createProgress({ isQuiet, isJson });
+  // Whoever reads our output may leave; that ends no sharing.
+  process.stdout.on('error', () => undefined);
+  const print = (text: string) => void process.stdout.write(text);
+  const report = new ShareReport({ isJson, isQuiet, trackers, progress, print, nowMs: () => realClock.nowMs() });
+  const node = await createNode(
+    { dialer: tcpDialer, listener: tcpListener, clock: realClock, random: realRandom, epochNowMs },
+    {
+      host,
+      port,
+      trackers,
+      ...(announce === undefined ? {} : { announce }),
+      hashName,
+      isFolderOnly,
+      cacheFolder: process.env['SHOAL_CACHE_DIR'] ?? cacheFolder,
+      events: report,
+    },
+  );
+  if (!isQuiet) noteLoopback(trackers, (text) => report.note(text));
+  const sharing = node.share(paths).then(
+    () => report.hashedAll(),
+    (error: unknown) => {
+      // Work that the end cut short failed for no reason that anybody needs to hear.
+      if (!stop.signal.aborted) throw asShoalError(error);
+    },
+  );
+  const stopped = new Promise<void>((resolve) => {
+    if (stop.signal.aborted) resolve();
+    stop.signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+  try {
+    await Promise.race([stopped, sharing.then(() => stopped)]);
+  } finally {
+    report.hashedAll();
+    await node.close();
+  }
+  return 0;
+}
+
+/** Says that a link to this machine's own loopback address is of no use elsewhere. */
+function noteLoopback(trackers: readonly HostPort[], note: (text: string) => void): void {
+  const isLocal = ({ host }: HostPort) => host === 'localhost' || isLoopback(host);
+  const [tracker] = trackers;
+  if (tracker === undefined || !trackers.every(isLocal)) return;
+  const lan = lanAddress();
+  const advice =
+    lan === undefined ? '' : ` Use --tracker ${formatHostPort({ host: lan, port: tracker.port })} for others to fetch it.`;
+  note(`The tracker ${formatHostPort(tracker)} can be reached from this machine only, and so can what the link names.${advice}`);
+}
+
+/** The first address of this machine that others on its network may reach. */
+function lanAddress(): string | undefined {
+  const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
+  return all.find((address) => !address.internal && address.family === 'IPv4')?.address;
+}
