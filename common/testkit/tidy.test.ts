@@ -99,6 +99,9 @@ describe('the rules find', () => {
     const clocks = ['Date.now()', 'new Date()', 'setTimeout(f, 1)', 'setInterval(f, 1)', 'Math.random()', 'performance.now()'];
     expect(clocks.flatMap((text) => timeBreaches([source('peer/a.ts', `x = ${text};`)]))).toHaveLength(clocks.length);
     expect(timeBreaches([source('peer/a.ts', 'socket.setTimeout(1); // Date.now() is not used\nnew Date(ms);')])).toEqual([]);
+    const timers = (names: string) =>
+      timeBreaches([source('peer/a.ts', `import { ${names} } from 'node:timers/promises';`)]).length;
+    expect([timers('setImmediate'), timers('setTimeout'), timers('setImmediate, setTimeout')]).toEqual([0, 1, 1]);
     const doors = ['peer/a.ts', 'peer/b.ts'].map((path) => source(path, "import { x } from '@scope/pkg/part';"));
     expect(doorBreaches(doors)).toEqual(['@scope/pkg has several doors: peer/a.ts, peer/b.ts']);
   });

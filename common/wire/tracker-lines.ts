@@ -126,8 +126,7 @@ export function formatLease({ intervalMs, ttlMs, address }: Lease): string {
   // Rounded down, so that nobody comes later than the lease in force allows.
   const seconds = (ms: number) => Math.max(1, Math.floor(ms / 1000));
   const kept = address === undefined ? '' : ` address=${formatPeerAddress(address)}`;
-  return `OK interval=${seconds(intervalMs)} ttl=${seconds(ttlMs)}${kept}
-`;
+  return `OK interval=${seconds(intervalMs)} ttl=${seconds(ttlMs)}${kept}\n`;
 }
 
 /** Reads the reply to REGISTER or ALIVE. Throws the error it stands for, or `PROTOCOL`. */
