@@ -76,8 +76,9 @@ export function parseTrackerRequest(line: string): TrackerRequest {
   switch (verb.toUpperCase()) {
     case 'REGISTER': {
       const [name = '', size = '', address = ''] = take(3, 'REGISTER <filename> <filesize> <peer_address> [key=value]...');
-      const attributes = registerAttributes(parseAttributes(args.slice(3)));
-      return { verb: 'REGISTER', name: decodeFileName(name), sizeBytes: parseFileSize(size), address, attributes };
+      // In the order of the line: a name with a bare space is then told by its size, which is where a person looks.
+      const fixed = { name: decodeFileName(name), sizeBytes: parseFileSize(size), address };
+      return { verb: 'REGISTER', ...fixed, attributes: registerAttributes(parseAttributes(args.slice(3))) };
     }
     case 'LOOKUP': {
       const [content = ''] = take(1, 'LOOKUP <filename|@root> [max=<n>]');

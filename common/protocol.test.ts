@@ -1,0 +1,139 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from '@jest/globals';
+import { WIRE_CODES } from './core/errors.js';
+import { decodeFileName, encodeFileName, parseFileName } from './core/file-name.js';
+import { folderFromRaw } from './core/folder-index.js';
+import * as limits from './core/limits.js';
+import { formatLink, parseLink } from './core/link.js';
+import { manifestFromRaw } from './core/manifest.js';
+import { contentRoot } from './core/root.js';
+import { hashFunction } from './node/hash.js';
+import { errorCode } from './testkit/error-code.js';
+import { exampleBlocks } from './testkit/protocol-examples.js';
+import { repoRoot } from './testkit/repo-root.js';
+import { unpackMsgpack } from './wire/msgpack.js';
+import { formatPeerRequest, parsePeerRequest } from './wire/peer-lines.js';
+import { formatErr, parseErr } from './wire/tokens.js';
+import {
+  formatLease,
+  formatLookupRow,
+  formatTrackerRequest,
+  parseLease,
+  parseLookupRow,
+  parseOkCount,
+  parseTrackerRequest,
+} from './wire/tracker-lines.js';
+
+const text = readFileSync(join(repoRoot, 'common/PROTOCOL.md'), 'utf8');
+
+/** The lines of the fenced block whose fence says `text <name>`. */
+function block(name: string): string[] {
+  const found = new RegExp(`^\`\`\`text ${name}\\n([\\s\\S]*?)\\n\`\`\`$`, 'm').exec(text)?.[1];
+  if (found === undefined) throw new Error(`PROTOCOL.md has no block "text ${name}"`);
+  return found.split('\n');
+}
+
+const bytesOf = (name: string): Uint8Array => Buffer.from(block(name).join('').replaceAll(' ', ''), 'hex');
+
+/** First cells of the rows of each table under a heading, without the quotes around code. */
+function tableUnder(heading: string): string[][] {
+  const section = text.split(`\n## ${heading}`)[1]?.split('\n## ')[0] ?? '';
+  return section
+    .split('\n')
+    .filter((line) => line.startsWith('| `'))
+    .map((line) =>
+      line
+        .slice(2, -2)
+        .split(' | ')
+        .map((cell) => cell.replaceAll('`', '')),
+    );
+}
+
+describe('PROTOCOL.md', () => {
+  test.each([...exampleBlocks()])('shows %s as the code computes it', (name, expected) => {
+    expect(block(name).join('\n')).toBe(expected);
+  });
+
+  test('has no example that no test looks at', () => {
+    const named = [...text.matchAll(/^```text (\S+)$/gm)].map((match) => match[1]);
+    expect(named.sort()).toEqual([...exampleBlocks().keys(), 'names', 'peer-lines', 'tracker-lines'].sort());
+  });
+
+  test('gives names and their tokens', () => {
+    const rows = block('names').map((line) => /^(.*?) {2,}(\S+)$/.exec(line)?.slice(1) ?? []);
+    expect(rows.length).toBeGreaterThan(4);
+    for (const [name = '', token = ''] of rows) {
+      expect(encodeFileName(parseFileName(name))).toBe(token);
+      expect(decodeFileName(token)).toBe(name);
+    }
+  });
+
+  test('gives tracker requests that are read and written again as they stand, and replies that fit them', () => {
+    let verb = '';
+    let rows = 0;
+    for (const line of block('tracker-lines').map((one) => one.slice(2))) {
+      const error = parseErr(line);
+      if (/^[A-Z]+ /.test(line) && !/^(OK|ERR) /.test(line)) {
+        expect(rows).toBe(0);
+        const request = parseTrackerRequest(line);
+        verb = request.verb;
+        expect(formatTrackerRequest(request)).toBe(`${line}\n`);
+      } else if (error !== undefined) expect(formatErr('NOT_FOUND', error.message)).toBe(`${line}\n`);
+      else if (rows > 0) {
+        rows -= 1;
+        expect(formatLookupRow(parseLookupRow(line))).toBe(`${line}\n`);
+      } else if (verb === 'LOOKUP') rows = parseOkCount(line, 100);
+      else if (verb === 'UNREGISTER') expect(parseOkCount(line, 100)).toBe(1);
+      else expect(formatLease(parseLease(line))).toBe(`${line}\n`);
+    }
+    expect(rows).toBe(0);
+  });
+
+  test('gives peer requests that are read and written again as they stand', () => {
+    for (const line of block('peer-lines')) {
+      expect(line.slice(0, 2)).toBe('> ');
+      expect(formatPeerRequest(parsePeerRequest(line.slice(2)))).toBe(`${line.slice(2)}\n`);
+    }
+  });
+
+  test('gives a manifest that is read back, with the root that the text computes for it', () => {
+    const manifest = manifestFromRaw(unpackMsgpack(bytesOf('manifest-bytes')));
+    expect(manifest).toMatchObject({ name: 'hello.txt', sizeBytes: 6, hashName: 'blake3' });
+    const root = contentRoot(manifest, hashFunction('blake3'));
+    expect(block('root-one-chunk').at(-1)).toBe(`${'root = H(head | MTH)'.padEnd(28)} = ${root}`);
+    expect(manifestFromRaw(unpackMsgpack(Buffer.concat([Uint8Array.of(0x86), bytesOf('manifest-bytes').subarray(3)])))).toEqual(
+      manifest,
+    );
+    expect(folderFromRaw(unpackMsgpack(bytesOf('folder-bytes'))).map((file) => file.root)[0]).toBe(root);
+    const link = parseLink(block('link')[0] ?? '');
+    expect([link.root, formatLink(link)]).toEqual([root, block('link')[0]]);
+    expect(text).toContain(`LOOKUP @${root} max=1`);
+  });
+
+  test('gives roots that independent programs computed', () => {
+    const golden = readFileSync(join(repoRoot, 'test_files/golden-roots.json'), 'utf8');
+    for (const name of ['root-empty', 'root-three-chunks']) expect(golden).toContain(block(name).at(-1)?.slice(-64) ?? 'nothing');
+  });
+
+  test('names the limits and their values as they are in limits.ts', () => {
+    const rows = tableUnder('10. Limits');
+    expect(rows.length).toBeGreaterThan(20);
+    for (const [name = '', value] of rows)
+      expect([name, String((limits as Record<string, unknown>)[name])]).toEqual([name, value]);
+    const mentioned = [...text.matchAll(/`([A-Z]+(?:_[A-Z]+)+)`/g)].map((match) => match[1] ?? '');
+    const known = new Set<string>([...rows.map(([name]) => name ?? ''), ...WIRE_CODES, 'GET_CHUNK', 'GET_MANIFEST']);
+    expect(mentioned.filter((name) => !known.has(name))).toEqual([]);
+  });
+
+  test('lists every error code, and no other', () => {
+    expect(tableUnder('9. Errors').map(([code]) => code)).toEqual([...WIRE_CODES]);
+  });
+
+  test.each(['LOOKUP  a', ' LOOKUP a', 'LOOKUP a ', 'LOOKUP\ta', 'LOOKUP a b', 'REGISTER @a 1 *:1', 'REGISTER a 01 *:1'])(
+    'is held to where it calls %j a bad request',
+    (line) => {
+      expect(errorCode(() => parseTrackerRequest(line))).toBe('BAD_REQUEST');
+    },
+  );
+});
