@@ -46,7 +46,7 @@ function tableUnder(heading: string): string[][] {
       line
         .slice(2, -2)
         .split(' | ')
-        .map((cell) => cell.replaceAll('`', '')),
+        .map((cell) => cell.replaceAll('`', '').trim()),
     );
 }
 
