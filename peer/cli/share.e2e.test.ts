@@ -1,55 +1,17 @@
 /** The built `peer share` command as a process of its own. The tracker is a scripted one, so that what it is told can be read. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdir, mkdtemp, realpath, rename, rm, utimes, writeFile } from 'node:fs/promises';
-import { connect, createServer, type Server } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parseLink } from '../../common/core/link.js';
+import { ScriptedTracker, yes } from '../discovery/scripted-tracker.js';
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
-
-/** A tracker that says yes, and notes what it was told. */
-class YesTracker {
-  readonly lines: string[] = [];
-  readonly #wakes = new Set<() => void>();
-  #server: Server | undefined;
-  port = 0;
-
-  async start(port = 0): Promise<void> {
-    this.#server = createServer((socket) => {
-      socket.on('error', () => undefined);
-      createInterface({ input: socket }).on('line', (line) => {
-        this.lines.push(line);
-        const [verb, , , address = ''] = line.split(' ');
-        const kept = address.replace('*', '127.0.0.1');
-        socket.write(
-          verb === 'UNREGISTER' ? 'OK 1\n' : `OK interval=60 ttl=180${verb === 'REGISTER' ? ` address=${kept}` : ''}\n`,
-        );
-        for (const wake of this.#wakes) wake();
-      });
-    }).listen(port, '127.0.0.1');
-    await once(this.#server, 'listening');
-    const address = this.#server.address();
-    this.port = typeof address === 'object' && address !== null ? address.port : 0;
-  }
-
-  async told(pattern: RegExp): Promise<string> {
-    for (;;) {
-      const found = this.lines.find((line) => pattern.test(line));
-      if (found !== undefined) return found;
-      await new Promise<void>((resolve) => this.#wakes.add(resolve));
-    }
-  }
-
-  stop(): void {
-    this.#server?.close();
-  }
-}
 
 /** A command whose output can be waited for. */
 class Command {
@@ -85,18 +47,18 @@ class Command {
 }
 
 let folder: string;
-let tracker: YesTracker;
+let tracker: ScriptedTracker;
 let commands: Command[];
 
 beforeEach(async () => {
   folder = await realpath(await mkdtemp(join(tmpdir(), 'shoal-e2e-')));
-  tracker = new YesTracker();
+  tracker = new ScriptedTracker(yes);
   commands = [];
 });
 afterEach(async () => {
   for (const command of commands) command.child.kill('SIGKILL');
   await Promise.all(commands.map((command) => command.exit));
-  tracker.stop();
+  await tracker.stop();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -119,7 +81,7 @@ describe('peer share', () => {
     await tracker.start();
     const bytes = randomBytes(700_000);
     await writeFile(join(folder, 'päth with space'), bytes);
-    const command = run('share', join(folder, 'päth with space'), '--tracker', `127.0.0.1:${tracker.port}`);
+    const command = run('share', join(folder, 'päth with space'), '--tracker', `127.0.0.1:${tracker.address.port}`);
     await command.until(() => command.out.length >= 2);
     const match = /^sharing (\S+) 700000 ([0-9a-f]{64}) at 127\.0\.0\.1:([0-9]+)$/.exec(command.out[0] ?? '');
     expect(match?.[1]).toBe('päth%20with%20space');
@@ -139,7 +101,7 @@ describe('peer share', () => {
     await tracker.start();
     await mkdir(join(folder, 'in', 'deep'), { recursive: true });
     for (let index = 0; index < 30; index += 1) await writeFile(join(folder, 'in', 'deep', `f${index}`), randomBytes(index));
-    const command = run('share', join(folder, 'in'), '--tracker', `127.0.0.1:${tracker.port}`, '--json');
+    const command = run('share', join(folder, 'in'), '--tracker', `127.0.0.1:${tracker.address.port}`, '--json');
     await command.until(() => command.out.some((line) => line.includes('"sharing"')));
     const events = command.out.map((line) => JSON.parse(line) as Record<string, unknown>);
     expect(events.filter((event) => event['event'] === 'sharing')).toMatchObject([{ name: 'in', files: 30 }]);
@@ -155,7 +117,7 @@ describe('peer share', () => {
     const path = join(folder, 'file');
     await writeFile(path, 'one');
     await utimes(path, 1, 1);
-    const command = run('share', path, '--tracker', `127.0.0.1:${tracker.port}`);
+    const command = run('share', path, '--tracker', `127.0.0.1:${tracker.address.port}`);
     await command.until(() => command.out.length >= 2);
     const [, formerRoot, port] = /3 ([0-9a-f]{64}) at 127\.0\.0\.1:([0-9]+)$/.exec(command.out[0] ?? '') ?? [];
     await writeFile(join(folder, 'next'), 'second');
@@ -170,12 +132,11 @@ describe('peer share', () => {
 
   test('NW6: with the tracker down it says so once, serves, and registers when the tracker comes', async () => {
     await tracker.start();
-    const { port } = tracker;
-    tracker.stop();
+    await tracker.stop();
     await writeFile(join(folder, 'file'), 'x');
-    const command = run('share', join(folder, 'file'), '--tracker', `127.0.0.1:${port}`);
+    const command = run('share', join(folder, 'file'), '--tracker', `127.0.0.1:${tracker.address.port}`);
     await command.until(() => command.err.includes('Nothing listens at'));
-    await tracker.start(port);
+    await tracker.start();
     await command.until(() => command.out.length >= 2);
     expect(command.err.match(/Nothing listens at/g)).toHaveLength(1);
     await command.until(() => command.err.includes('is back'));

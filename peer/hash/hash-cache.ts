@@ -21,8 +21,8 @@ import {
   LOG_HEAD_BYTES,
 } from '../../common/core/record-log.js';
 import { hashFunction } from '../../common/node/hash.js';
-import { packMsgpack, unpackMsgpack } from '../../common/wire/msgpack.js';
 import type { FileIdentity } from './file-identity.js';
+import { decodeRecord, encodeRecord, placeKey, placeOfKey, recordKey } from './hash-record.js';
 
 const LOG_NAME = 'hashes.log';
 const MAGIC = 'shoalHC';
@@ -103,7 +103,7 @@ export class HashCache {
   async store(identity: FileIdentity, hashName: HashName, hashes: Uint8Array): Promise<void> {
     const ageMs = this.#options.epochNowMs() - Number(identity.mtimeNs / 1_000_000n);
     if (this.#isBroken || ageMs < HASH_CACHE_SETTLE_MS || identity.sizeBytes === 0) return;
-    const frame = encodeFrame(packMsgpack([recordKey(identity, hashName), hashes]), checksum);
+    const frame = encodeFrame(encodeRecord({ key: recordKey(identity, hashName), hashes }), checksum);
     this.#unwritten.push({ key: placeKey(identity, hashName), frame });
     this.#unwrittenBytes += frame.length;
     if (this.#unwrittenBytes >= FLUSH_BYTES) await this.flush();
@@ -273,28 +273,4 @@ function newest(live: readonly Place[], maxBytes: number): Place[] {
     kept.push(place);
   }
   return kept.reverse();
-}
-
-/** The file and what it was hashed with: a later record of the same one makes the earlier garbage. */
-function placeKey(identity: FileIdentity, hashName: HashName): string {
-  return `${identity.dev} ${identity.ino} ${hashName}`;
-}
-
-function recordKey(identity: FileIdentity, hashName: HashName): string {
-  return `${placeKey(identity, hashName)} ${identity.sizeBytes} ${identity.mtimeNs}`;
-}
-
-function placeOfKey(key: string): string {
-  return key.split(' ').slice(0, 3).join(' ');
-}
-
-function decodeRecord(payload: Uint8Array): { key: string; hashes: Uint8Array } | undefined {
-  if (payload.length === 0) return undefined;
-  try {
-    const raw = unpackMsgpack(payload);
-    const [key, hashes] = Array.isArray(raw) ? (raw as unknown[]) : [];
-    return typeof key === 'string' && hashes instanceof Uint8Array ? { key, hashes } : undefined;
-  } catch {
-    return undefined;
-  }
 }
