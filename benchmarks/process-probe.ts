@@ -5,7 +5,7 @@
  * The event loop is watched from the first socket on: loading the program is not what a peer feels.
  */
 import { subscribe } from 'node:diagnostics_channel';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { isMainThread } from 'node:worker_threads';
@@ -21,6 +21,16 @@ export interface ProbeReading {
   readonly loopDelayMaxMs: number;
 }
 
+/** What the kernel saw of this program; `maxRSS` on Linux counts the process that it was started from too. */
+function peakMemoryBytes(): number | undefined {
+  try {
+    const found = /^VmHWM:\s*([0-9]+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'));
+    return found === null ? undefined : Number(found[1]) * 1024;
+  } catch {
+    return undefined;
+  }
+}
+
 const file = process.env['SHOAL_PROBE_FILE'];
 if (isMainThread && file !== undefined) {
   const delay = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
@@ -34,7 +44,7 @@ if (isMainThread && file !== undefined) {
     const { maxRSS, userCPUTime, systemCPUTime } = process.resourceUsage();
     const beyond = (ns: number) => Math.max(0, ns / 1e6 - RESOLUTION_MS);
     const reading: ProbeReading = {
-      peakMemoryBytes: maxRSS * 1024,
+      peakMemoryBytes: peakMemoryBytes() ?? maxRSS * 1024,
       processorMs: (userCPUTime + systemCPUTime) / 1000,
       loopDelayP99Ms: delay.count === 0 ? 0 : beyond(delay.percentile(99)),
       loopDelayMaxMs: delay.count === 0 ? 0 : beyond(delay.max),
