@@ -3,6 +3,7 @@
  *
  *     is it there already? ──► check the part ──► download ──► publish
  */
+import type { Bitfield } from '../../common/core/bitfield.js';
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import { HASH_BYTES } from '../../common/core/hash.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
@@ -97,23 +98,20 @@ async function fetchFrom(
   isMixable: boolean,
   isIndex: boolean,
 ): Promise<FetchResult> {
-  const { isFresh, signal, onEvent, isOverwrite } = session.options;
+  const { isFresh, onEvent, isOverwrite } = session.options;
   const { root, catalog } = goal;
   const paths = partPaths(goal.target, root ?? '-');
   const store = await PartStore.open({ paths, root: root ?? '-', name: goal.name, isFolder: goal.isFolder });
+  let isEmpty = () => false;
   try {
     const isStartingAfresh = isFresh || !isMixable;
     if (isStartingAfresh) await store.discard();
-    session.phase('check', 'checking what is there already', catalog.totalBytes);
-    const { had, damagedCount } = await store.begin(catalog, isStartingAfresh, session.ports.pool, (doneBytes) => {
-      signal.throwIfAborted();
-      onEvent({ event: 'progress', phase: 'check', doneBytes, totalBytes: catalog.totalBytes, peers: 0 });
-    });
-    let resumedBytes = 0;
-    for (const [first, count] of had.runs())
-      for (let unit = first; unit < first + count; unit += 1) resumedBytes += catalog.lengthOf(unit);
-    if (resumedBytes > 0 || damagedCount > 0)
+    const { had, damagedCount } = await checkPart(session, goal, store, isStartingAfresh);
+    isEmpty = () => had.count === 0 && damagedCount === 0;
+    const resumedBytes = bytesOf(had, catalog);
+    if (resumedBytes > 0 || damagedCount > 0) {
       onEvent({ event: 'resumed', bytes: resumedBytes, chunks: had.count, damaged: damagedCount });
+    }
     await checkFreeSpace(paths.folder, catalog.totalBytes - resumedBytes);
     session.phase('fetch', goal.name, catalog.totalBytes, resumedBytes);
     const hashes = isMixable ? undefined : new Uint8Array(catalog.unitCount * HASH_BYTES);
@@ -122,9 +120,29 @@ async function fetchFrom(
     if (hashes !== undefined && root !== undefined) await checkRoot(session, root, catalog, hashes, store);
     await store.publish(isOverwrite || isIndex);
     return result(session, goal, report, resumedBytes, false);
+  } catch (error) {
+    // Nothing to go on with: nothing is left lying around.
+    if (isEmpty()) await store.discard().catch(() => undefined);
+    throw error;
   } finally {
     await store.close();
   }
+}
+
+/** What an earlier run left that is right. */
+function checkPart(session: FetchSession, { catalog }: Goal, store: PartStore, isFresh: boolean) {
+  const { signal, onEvent } = session.options;
+  session.phase('check', 'checking what is there already', catalog.totalBytes);
+  return store.begin(catalog, isFresh, session.ports.pool, (doneBytes) => {
+    signal.throwIfAborted();
+    onEvent({ event: 'progress', phase: 'check', doneBytes, totalBytes: catalog.totalBytes, peers: 0 });
+  });
+}
+
+function bytesOf(had: Bitfield, catalog: Catalog): number {
+  let bytes = 0;
+  for (const [first, count] of had.runs()) for (let unit = first; unit < first + count; unit += 1) bytes += catalog.lengthOf(unit);
+  return bytes;
 }
 
 async function download(

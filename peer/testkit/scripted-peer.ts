@@ -43,6 +43,8 @@ export interface Misbehaviour {
   readonly gate?: (request: PeerRequest) => Promise<void>;
 }
 
+const RESET_DELAY_MS = 20;
+
 export class ScriptedPeer {
   readonly address: PeerAddress;
   readonly requests: PeerRequest[] = [];
@@ -77,6 +79,11 @@ export class ScriptedPeer {
       if (request.verb === 'GET_CHUNK' && this.#find(request.content) === content) asked.push(request.chunkIndex);
     }
     return asked;
+  }
+
+  /** Connections that are open. */
+  get openCount(): number {
+    return this.#sockets.size;
   }
 
   /** Cuts all connections, and goes on listening. */
@@ -170,14 +177,15 @@ class Outlet {
   async send(...parts: (Uint8Array | string)[]): Promise<void> {
     const { stallAtByte, resetAtByte, dripMs } = this.#peer.misbehaviour;
     const bytes = Buffer.concat(parts.map((part) => Buffer.from(part as Uint8Array)));
-    if (this.#isStalled) return;
+    if (!this.isOpen) return;
     const stop = Math.min(stallAtByte ?? Number.POSITIVE_INFINITY, resetAtByte ?? Number.POSITIVE_INFINITY);
     const part = bytes.subarray(0, Math.max(0, stop - this.#sentBytes));
     if (dripMs === undefined) await this.#write(part);
     else await this.#drip(part, dripMs);
     if (part.length === bytes.length) return;
     this.#isStalled = true;
-    if (stop === resetAtByte) this.#socket.resetAndDestroy();
+    // A reset throws away what the other side has not read yet: it gets a moment for that.
+    if (stop === resetAtByte) setTimeout(() => this.#socket.resetAndDestroy(), RESET_DELAY_MS);
     else this.#peer.stalledCount += 1;
   }
 

@@ -1,0 +1,211 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { link, mkdir, readlink, stat, symlink, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { CHUNK_BYTES } from '../../common/core/limits.js';
+import { partPaths } from '../store/part-paths.js';
+import { FetchBench } from '../testkit/fetch-bench.js';
+import { answerRows } from '../testkit/scripted-tracker.js';
+import { seededBytes, testContent } from '../testkit/test-content.js';
+import { checkFreeSpace, inspectTarget, resolveTarget } from './target.js';
+
+const bench = new FetchBench();
+beforeEach(() => bench.begin());
+afterEach(() => bench.end());
+afterAll(() => bench.close());
+
+const content = testContent(seededBytes(2 * CHUNK_BYTES + 100));
+const target = () => join(bench.folder, 'file.bin');
+const parts = () => partPaths(target(), content.root);
+
+describe('the target is there already', () => {
+  test('the same content: nothing is fetched, and leftovers of an earlier run are cleaned up', async () => {
+    const peer = await bench.peer(content);
+    await writeFile(target(), content.bytes);
+    await writeFile(parts().journal, 'left over');
+    await link(target(), parts().part);
+    const result = await bench.fetch(content, [peer]);
+    expect(result).toMatchObject({ isAlreadyThere: true, fetchedBytes: 0, verified: true });
+    expect(peer.askedChunks()).toEqual([]);
+    expect(await bench.list()).toEqual(['file.bin']);
+    expect(Buffer.compare(await bench.read('file.bin'), content.bytes)).toBe(0);
+  });
+
+  test('the same size and other bytes: it is not touched, exit code 13', async () => {
+    const peer = await bench.peer(content);
+    const mine = seededBytes(content.bytes.length, 5);
+    await writeFile(target(), mine);
+    const error = await bench.failure(bench.fetch(content, [peer]));
+    expect(error).toMatchObject({ code: 'TARGET_EXISTS', exitCode: 13 });
+    expect(error.message).toContain('--overwrite');
+    expect(Buffer.compare(await bench.read('file.bin'), mine)).toBe(0);
+    expect(await bench.list()).toEqual(['file.bin']);
+  });
+
+  test('--overwrite replaces it', async () => {
+    const peer = await bench.peer(content);
+    await writeFile(target(), 'mine');
+    await bench.fetch(content, [peer], { isOverwrite: true });
+    expect(Buffer.compare(await bench.read('file.bin'), content.bytes)).toBe(0);
+    expect(await bench.list()).toEqual(['file.bin']);
+  });
+
+  test('--overwrite of the same content fetches nothing', async () => {
+    const peer = await bench.peer(content);
+    await writeFile(target(), content.bytes);
+    expect(await bench.fetch(content, [peer], { isOverwrite: true })).toMatchObject({ isAlreadyThere: true });
+  });
+
+  test('CR4: --overwrite does not write into the target through a part that is the same file', async () => {
+    await writeFile(target(), seededBytes(content.bytes.length, 5));
+    await link(target(), parts().part);
+    await writeFile(join(bench.folder, 'other name'), '');
+    const keep = join(bench.folder, 'kept');
+    await link(target(), keep);
+    const peer = await bench.peer(content);
+    await bench.fetch(content, [peer], { isOverwrite: true });
+    expect(Buffer.compare(await bench.read('file.bin'), content.bytes)).toBe(0);
+    expect(Buffer.compare(await bench.read('kept'), seededBytes(content.bytes.length, 5))).toBe(0);
+  });
+
+  test('it appears while the fetch runs: it is not touched either, and what was fetched is kept', async () => {
+    const peer = await bench.peer(content, {
+      gate: async (request) => {
+        if (request.verb === 'GET_CHUNK') await writeFile(target(), 'came first');
+      },
+    });
+    expect(await bench.failure(bench.fetch(content, [peer]))).toMatchObject({ exitCode: 13 });
+    expect((await bench.read('file.bin')).toString()).toBe('came first');
+    expect(Buffer.compare(await bench.read(basename(parts().part)), content.bytes)).toBe(0);
+  });
+
+  test.each([false, true])('FS4: a symlink is not followed (overwrite: %s)', async (isOverwrite) => {
+    const victim = join(bench.folder, 'victim');
+    await writeFile(victim, 'precious');
+    await symlink(victim, target());
+    const peer = await bench.peer(content);
+    const fetching = bench.fetch(content, [peer], { isOverwrite });
+    if (isOverwrite) await fetching;
+    else expect(await bench.failure(fetching)).toMatchObject({ exitCode: 13 });
+    expect((await bench.read('victim')).toString()).toBe('precious');
+    if (!isOverwrite) expect(await readlink(target())).toBe(victim);
+    else expect((await inspectTarget(target())).kind).toBe('file');
+  });
+
+  test('FS5: a FIFO does not hang it, and stays', async () => {
+    execFileSync('mkfifo', [target()]);
+    const peer = await bench.peer(content);
+    expect(await bench.failure(bench.fetch(content, [peer]))).toMatchObject({ exitCode: 13 });
+    expect((await stat(target())).isFIFO()).toBe(true);
+  });
+
+  test.each([false, true])('FS5: a folder is not replaced by a file (overwrite: %s)', async (isOverwrite) => {
+    await mkdir(join(bench.folder, 'in'));
+    await mkdir(join(bench.folder, 'in', 'file.bin'));
+    const peer = await bench.peer(content);
+    const options = { isOverwrite, directory: join(bench.folder, 'in') };
+    expect(await bench.failure(bench.fetch(content, [peer], options))).toMatchObject({ exitCode: 13 });
+    expect((await inspectTarget(join(bench.folder, 'in', 'file.bin'))).kind).toBe('folder');
+  });
+});
+
+describe('what is in the way of the unfinished file', () => {
+  test('FS4: a symlink in its place is refused, not followed', async () => {
+    const victim = join(bench.folder, 'victim');
+    await writeFile(victim, 'precious');
+    await symlink(victim, parts().part);
+    const peer = await bench.peer(content);
+    expect(await bench.failure(bench.fetch(content, [peer]))).toMatchObject({ exitCode: 13 });
+    expect((await bench.read('victim')).toString()).toBe('precious');
+    expect(existsSync(target())).toBe(false);
+  });
+
+  test('FS4: a hard link in its place is not written through', async () => {
+    const victim = join(bench.folder, 'victim');
+    await writeFile(victim, 'precious');
+    await link(victim, parts().part);
+    const peer = await bench.peer(content);
+    await bench.fetch(content, [peer]);
+    expect((await bench.read('victim')).toString()).toBe('precious');
+    expect(Buffer.compare(await bench.read('file.bin'), content.bytes)).toBe(0);
+  });
+
+  test.each(['journal', 'part'] as const)('FS5: a FIFO in place of the %s does not hang it', async (which) => {
+    execFileSync('mkfifo', [parts()[which]]);
+    const peer = await bench.peer(content);
+    const fetching = bench.fetch(content, [peer]);
+    if (which === 'part') expect(await bench.failure(fetching)).toMatchObject({ exitCode: 13 });
+    else {
+      await fetching;
+      expect(await bench.list()).toEqual(['file.bin']);
+    }
+  });
+
+  test('FS4: a symlink or hard link in place of the journal is replaced, and what it points to stays', async () => {
+    const victim = join(bench.folder, 'victim');
+    await writeFile(victim, 'precious');
+    await symlink(victim, parts().journal);
+    const peer = await bench.peer(content);
+    await bench.fetch(content, [peer]);
+    expect((await bench.read('victim')).toString()).toBe('precious');
+    expect(await bench.list()).toEqual(['file.bin', 'victim']);
+  });
+});
+
+describe('found out before a byte is fetched', () => {
+  // A folder that nobody can make files in, not even root.
+  const closed = '/sys/kernel';
+  (existsSync(closed) ? test : test.skip)('FS10: a folder that cannot be written to', async () => {
+    const peer = await bench.peer(content);
+    const error = await bench.failure(bench.fetch(content, [peer], { directory: closed }));
+    expect(error).toMatchObject({ code: 'DENIED', exitCode: 24 });
+    expect(peer.askedChunks()).toEqual([]);
+  });
+
+  test('a folder that is not there', async () => {
+    const peer = await bench.peer(content);
+    const error = await bench.failure(bench.fetch(content, [peer], { out: join(bench.folder, 'no', 'x.bin') }));
+    expect(error).toMatchObject({ code: 'USAGE', exitCode: 2 });
+    expect(peer.askedChunks()).toEqual([]);
+  });
+
+  test('FS6: too little space: exit code 9, nothing is fetched and nothing is left behind', async () => {
+    // The largest content that may be: 1 TiB less one chunk, more than is free where tests run.
+    const peer = await bench.peer(content, { isBare: true });
+    const sizeBytes = 2 ** 40;
+    const rows = answerRows([
+      { content: { ...content, bytes: { length: sizeBytes } as Buffer }, peer: peer.address, isRootless: true },
+    ]);
+    const tracker = await bench.tracker(rows);
+    const error = await bench.failure(bench.fetchText('file.bin', { trackers: [tracker.address] }));
+    expect(error).toMatchObject({ code: 'DISK_FULL', exitCode: 9 });
+    expect(peer.askedChunks()).toEqual([]);
+    expect(await bench.list()).toEqual([]);
+  });
+
+  test('free space is compared with what is needed', async () => {
+    await checkFreeSpace(bench.folder, 0);
+    await expect(checkFreeSpace(bench.folder, Number.MAX_SAFE_INTEGER)).rejects.toMatchObject({ code: 'DISK_FULL' });
+  });
+
+  test('FS3: names up to the limit of the file system, and one byte past it', async () => {
+    const long = testContent(seededBytes(10), { name: `${'ä'.repeat(127)}x` });
+    const peer = await bench.peer(long);
+    await bench.fetch(long, [peer]);
+    expect(await bench.list()).toEqual([long.name]);
+    const out = join(bench.folder, 'y'.repeat(256));
+    expect(await bench.failure(bench.fetch(long, [peer], { out }))).toMatchObject({ code: 'USAGE' });
+  });
+
+  test('--out is a file name, an existing folder, or a folder with a slash', async () => {
+    const at = (out: string | undefined) => resolveTarget({ out, directory: bench.folder, baseName: 'b.bin' });
+    expect(await at(undefined)).toBe(join(bench.folder, 'b.bin'));
+    expect(await at(join(bench.folder, 'new.bin'))).toBe(join(bench.folder, 'new.bin'));
+    expect(await at(bench.folder)).toBe(join(bench.folder, 'b.bin'));
+    expect(await at(`${bench.folder}/`)).toBe(join(bench.folder, 'b.bin'));
+    await expect(at(join(bench.folder, 'none/'))).rejects.toMatchObject({ code: 'USAGE' });
+    await writeFile(join(bench.folder, 'plain'), '');
+    await expect(at(join(bench.folder, 'plain', 'x'))).rejects.toMatchObject({ code: 'USAGE' });
+  });
+});
