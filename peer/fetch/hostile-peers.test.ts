@@ -262,7 +262,10 @@ describe('a peer that is slow', () => {
 
   test('MP5: the only peer drips: it is cut off, though it is never idle', async () => {
     // Chunks wait until the manifest is there, so that only they drip.
-    const peer = await bench.peer(content, honestAfter(() => bench.eventsOf('content').length > 0));
+    const peer = await bench.peer(
+      content,
+      honestAfter(() => bench.eventsOf('content').length > 0),
+    );
     const fetching = bench.fetch(content, [peer]);
     await until('the manifest is there', () => bench.eventsOf('content').length > 0);
     peer.misbehaviour = { dripMs: 10 };

@@ -1,0 +1,94 @@
+import { describe, expect, test } from '@jest/globals';
+import { CHUNK_BYTES } from '../../common/core/limits.js';
+import { PeerScore } from './peer-score.js';
+
+const least = { below: () => 0 };
+const most = { below: (count: number) => count - 1 };
+
+/** A score of a peer that brought chunks at this rate. */
+function scoreAt(bytesPerSecond: number, latencyMs = 1): PeerScore {
+  const score = new PeerScore();
+  const stepMs = Math.max(latencyMs, (CHUNK_BYTES * 1000) / bytesPerSecond);
+  score.asked(0, true);
+  for (let at = 1; at <= 30; at += 1) score.delivered(at * stepMs - latencyMs, at * stepMs, (bytesPerSecond * stepMs) / 1000);
+  return score;
+}
+
+describe('peer score', () => {
+  test('the rate is that of verified bytes, and idle time does not count', () => {
+    const score = new PeerScore();
+    expect(score.bytesPerSecond).toBeUndefined();
+    score.asked(1_000_000, true);
+    score.delivered(1_000_000, 1_000_100, 100_000);
+    expect(score.bytesPerSecond).toBeCloseTo(1e6);
+    score.asked(9_000_000, true);
+    score.delivered(9_000_000, 9_000_100, 100_000);
+    expect(score.bytesPerSecond).toBeCloseTo(1e6);
+  });
+
+  test('the depth grows with rate and latency, within its bounds', () => {
+    expect(new PeerScore().depth(CHUNK_BYTES)).toBe(4);
+    expect(scoreAt(1e5).depth(CHUNK_BYTES)).toBe(2);
+    const near = scoreAt(1e8, 1).depth(CHUNK_BYTES);
+    const far = scoreAt(1e8, 60).depth(CHUNK_BYTES);
+    expect(near).toBeGreaterThan(2);
+    expect(far).toBeGreaterThan(near);
+    expect(scoreAt(1e11, 500).depth(CHUNK_BYTES)).toBe(32);
+    expect(scoreAt(1e11, 500).depth(100)).toBe(64);
+  });
+
+  test('MP5: past its deadline a reply is slow where bytes come, and dead where they drip', () => {
+    const score = new PeerScore();
+    const judge = (gotBytes: number, ageMs: number) => score.judge({ sinceMs: 0, gotBytes }, CHUNK_BYTES, ageMs);
+    expect(judge(0, 10_000)).toBe('ok');
+    expect(judge(0, 10_001)).toBe('dead');
+    expect(judge(10, 10_001)).toBe('dead');
+    expect(judge(4096 * 11, 10_001)).toBe('slow');
+  });
+
+  test('NW4: the deadline follows the rate, from 5 to 15 seconds', () => {
+    const isOk = (score: PeerScore, ageMs: number) => score.judge({ sinceMs: 0, gotBytes: 0 }, CHUNK_BYTES, ageMs) === 'ok';
+    const fast = scoreAt(1e8);
+    expect([isOk(fast, 5000), isOk(fast, 5001)]).toEqual([true, false]);
+    const slow = scoreAt(1e4);
+    expect([isOk(slow, 15_000), isOk(slow, 15_001)]).toEqual([true, false]);
+    const middle = scoreAt(CHUNK_BYTES);
+    expect([isOk(middle, 7900), isOk(middle, 8100)]).toEqual([true, false]);
+  });
+
+  test('MP10: it rests twice as long after each failure, partly by chance, and is given up after four', () => {
+    const rests = [least, most].map((random) => {
+      const score = new PeerScore();
+      return [1, 2, 3, 4].map(() => {
+        expect(score.isGivenUp).toBe(false);
+        score.failed(0, random);
+        return score.restUntilMs;
+      });
+    });
+    expect(rests).toEqual([
+      [500, 1000, 2000, 4000],
+      [1000, 2000, 4000, 8000],
+    ]);
+  });
+
+  test('a chunk clears its failures; being named again clears them only long after the rest', () => {
+    const score = new PeerScore();
+    for (let count = 0; count < 4; count += 1) score.failed(0, most);
+    expect(score.isGivenUp).toBe(true);
+    score.revive(8000 + 30_000);
+    expect(score.isGivenUp).toBe(true);
+    score.revive(8000 + 30_001);
+    expect(score.isGivenUp).toBe(false);
+    for (let count = 0; count < 3; count += 1) score.failed(0, most);
+    score.delivered(0, 10, 1);
+    score.failed(0, most);
+    expect(score.isGivenUp).toBe(false);
+  });
+
+  test('MP1: a liar is banned for good', () => {
+    const score = new PeerScore();
+    score.lied();
+    score.revive(1e12);
+    expect([score.isBanned, score.isGivenUp]).toEqual([true, true]);
+  });
+});

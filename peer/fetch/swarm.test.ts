@@ -1,0 +1,110 @@
+import { describe, expect, test } from '@jest/globals';
+import { ShoalError } from '../../common/core/errors.js';
+import { formatHostPort, type PeerAddress } from '../../common/core/peer-address.js';
+import type { Dialer, StreamHandlers } from '../../common/ports/net.js';
+import { SlotMemory } from '../hash/slot-memory.js';
+import { JumpClock } from '../testkit/jump-clock.js';
+import { turn } from '../testkit/until.js';
+import { type Lane, Swarm } from './swarm.js';
+
+/** A dialer that reaches everybody, or nobody. */
+class FakeDialer implements Dialer {
+  readonly dialed: string[] = [];
+  isUp = true;
+
+  async dial(to: { host: string; port: number }, _timeoutMs: number, makeHandlers: (stream: never) => StreamHandlers) {
+    this.dialed.push(formatHostPort(to));
+    if (!this.isUp) throw new ShoalError('NETWORK', 'environment', 'Nothing there.');
+    const stream = { write: () => true, pause: () => {}, resume: () => {}, end: () => {}, destroy: () => {}, queuedBytes: 0 };
+    makeHandlers(stream as never);
+    return stream as never;
+  }
+}
+
+function createSwarm() {
+  const dialer = new FakeDialer();
+  const clock = new JumpClock(true);
+  const told: string[] = [];
+  const lanes: Lane[] = [];
+  const swarm = new Swarm(
+    { dialer, clock, random: { below: () => 0 }, slots: new SlotMemory(1) },
+    {
+      connected: (lane) => lanes.push(lane),
+      failed: (lane) => told.push(`failed ${lane.key}`),
+      banned: (lane) => told.push(`banned ${lane.key}`),
+    },
+  );
+  return { dialer, clock, told, lanes, swarm };
+}
+
+const at = (ip: string, port: number): PeerAddress => ({ ip, port });
+
+describe('swarm', () => {
+  test('MT1: an address is dialed once however often it is named, and given up after four failures', async () => {
+    const { dialer, clock, swarm } = createSwarm();
+    dialer.isUp = false;
+    for (let round = 0; round < 50; round += 1) {
+      swarm.add([at('10.0.0.1', 5), at('10.0.0.1', 5)]);
+      await turn();
+      clock.jump(500);
+    }
+    expect(dialer.dialed).toHaveLength(4);
+    expect(swarm.isHopeless).toBe(true);
+    clock.jump(60_000);
+    dialer.isUp = true;
+    swarm.add([at('10.0.0.1', 5)]);
+    await turn();
+    expect(swarm.connected).toHaveLength(1);
+  });
+
+  test('MP8: three liars from one IP address, and its other ports are banned unseen; another address is not', async () => {
+    const { dialer, swarm, lanes } = createSwarm();
+    const sybils = Array.from({ length: 200 }, (_, port) => at('10.0.0.9', port + 1));
+    swarm.add([...sybils, at('10.0.0.7', 1)]);
+    await turn();
+    const dialedFirst = dialer.dialed.length;
+    expect(dialedFirst).toBe(32);
+    for (const lane of lanes.slice(0, 3)) swarm.ban(lane, 'it lied');
+    swarm.dialSome();
+    await turn();
+    const later = dialer.dialed.slice(dialedFirst);
+    expect(later).toEqual(['10.0.0.7:1']);
+    swarm.add([at('10.0.0.9', 9999)]);
+    swarm.dialSome();
+    await turn();
+    expect(dialer.dialed).not.toContain('10.0.0.9:9999');
+  });
+
+  test('a ban is told once, and the banned peer is not dialed again though it is named again', async () => {
+    const { dialer, clock, told, swarm, lanes } = createSwarm();
+    swarm.add([at('127.0.0.1', 5)]);
+    await turn();
+    const [lane] = lanes;
+    if (lane === undefined) throw new Error('nobody is connected');
+    swarm.ban(lane, 'it lied');
+    swarm.ban(lane, 'it lied');
+    clock.jump(1e9);
+    swarm.add([at('127.0.0.1', 5)]);
+    await turn();
+    expect(told).toEqual(['banned 127.0.0.1:5']);
+    expect(dialer.dialed).toHaveLength(1);
+    expect(swarm.isHopeless).toBe(true);
+  });
+
+  test('MT2: of a flood of addresses a bounded number is kept, and a bounded number is connected', async () => {
+    const { swarm } = createSwarm();
+    swarm.add(Array.from({ length: 5000 }, (_, n) => at(`10.${n >> 8}.${n & 255}.1`, 7)));
+    await turn();
+    expect(swarm.lanes).toHaveLength(1000);
+    expect(swarm.connected).toHaveLength(32);
+  });
+
+  test('a dial that ends after the swarm was closed leaves nothing open', async () => {
+    const { swarm, lanes } = createSwarm();
+    swarm.add([at('10.0.0.1', 5)]);
+    swarm.close(new ShoalError('STOPPED', 'local', 'Stopped.'));
+    await turn();
+    expect(lanes).toEqual([]);
+    expect(swarm.connected).toEqual([]);
+  });
+});
