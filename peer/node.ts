@@ -61,16 +61,17 @@ export interface PeerNode {
 /** Throws `USAGE` for a bad `announce`, `NETWORK` or `DENIED` where the port cannot be had. */
 export async function createNode(ports: NodePorts, options: NodeOptions): Promise<PeerNode> {
   if (options.announce !== undefined) checkAnnounce(options.announce);
-  const { events, hashName, host, port } = options;
+  const { events, hashName, host, port, cacheFolder, threadCount } = options;
   const index = new ShareIndex();
   let sharing: Sharing | undefined;
   const reader = new ChunkReader({ changed: (content) => sharing?.withdraw(content) });
+  // First what can fail and holds the process alive: nothing else has to be closed when the port cannot be had.
   const server = await ChunkServer.listen(
     { listener: ports.listener, clock: ports.clock, index, reader },
     { host, port, served: (content, bytes) => events.served(content, bytes) },
   );
-  const pool = new HashPool(options.threadCount === undefined ? {} : { threadCount: options.threadCount });
-  const cache = await HashCache.open({ folder: options.cacheFolder, epochNowMs: ports.epochNowMs, note: events.note });
+  const cache = await HashCache.open({ folder: cacheFolder, epochNowMs: ports.epochNowMs, note: events.note });
+  const pool = new HashPool(threadCount === undefined ? {} : { threadCount });
   const address = options.announce ?? `*:${server.local.port}`;
   const announcer = new Announcer(ports, { trackers: options.trackers, address, events });
   const indexer = new Indexer({ pool, cache, clock: ports.clock }, { hashName });

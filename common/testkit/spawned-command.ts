@@ -5,7 +5,7 @@
  * Invariant: whatever was started is ended by `close`, by its process id.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -152,6 +152,11 @@ function entryOf(program: string, isUnprivileged: boolean): string[] {
     const outlet = { error: (text) => process.stderr.write(text), env: process.env };
     process.exitCode = await runProgram(program, process.argv.slice(1), outlet);`;
   return ['--input-type=module', '-e', script, '--'];
+}
+
+/** Whether a file holds exactly these bytes. A matcher that could show the difference would take seconds for a megabyte. */
+export async function isFile(path: string, bytes: Buffer | undefined): Promise<boolean> {
+  return bytes?.equals(await readFile(path)) === true;
 }
 
 export interface SharedOne {

@@ -133,10 +133,11 @@ export class ShareReport implements NodeEvents {
     );
   }
 
-  note(text: string): void {
+  /** Bound, since it is handed on by itself. */
+  readonly note = (text: string): void => {
     this.#say(text);
     this.#event({ event: 'note', message: text });
-  }
+  };
 
   served(): void {}
 

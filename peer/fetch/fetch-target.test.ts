@@ -154,15 +154,6 @@ describe('what is in the way of the unfinished file', () => {
 });
 
 describe('found out before a byte is fetched', () => {
-  // A folder that nobody can make files in, not even root.
-  const closed = '/sys/kernel';
-  (existsSync(closed) ? test : test.skip)('FS10: a folder that cannot be written to', async () => {
-    const peer = await bench.peer(content);
-    const error = await bench.failure(bench.fetch(content, [peer], { directory: closed }));
-    expect(error).toMatchObject({ code: 'DENIED', exitCode: 24 });
-    expect(peer.askedChunks()).toEqual([]);
-  });
-
   test('a folder that is not there', async () => {
     const peer = await bench.peer(content);
     const error = await bench.failure(bench.fetch(content, [peer], { out: join(bench.folder, 'no', 'x.bin') }));

@@ -47,7 +47,9 @@ export async function checkParts(
       const hashName = catalog.files[runs[0]?.fileIndex ?? 0]?.hashName ?? 'blake3';
       const results = await pool.hash(runs, hashName);
       for (const [index, run] of runs.entries()) {
-        damagedCount += await takeResult(run, await oneByOne(run, results[index], pool, hashName), catalog, pool, had);
+        // Awaited before it is added: others add while this waits.
+        const runDamagedCount = await takeResult(run, await oneByOne(run, results[index], pool, hashName), catalog, pool, had);
+        damagedCount += runDamagedCount;
         doneBytes += run.chunkCount * CHUNK_BYTES;
       }
       onProgress(Math.min(doneBytes, catalog.totalBytes));
