@@ -11,11 +11,12 @@ import type { Manifest } from '../../common/core/manifest.js';
 import type { PeerAddress } from '../../common/core/peer-address.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
+import { readJournal } from '../store/journal.js';
 import { partPaths } from '../store/part-paths.js';
 import { Catalog, type CatalogFile } from './catalog.js';
 import { type ChosenContent, chooseContent } from './choose-content.js';
 import type { FetchResult } from './fetch-events.js';
-import { checkEmptyFiles, folderCatalog, readFolderIndex } from './fetch-folder.js';
+import { areHashesOf, checkEmptyFiles, folderCatalog, readFolderIndex } from './fetch-folder.js';
 import { type FetchOptions, type FetchPorts, FetchSession } from './fetch-session.js';
 import { fetchGoal, type Goal, isGoalThere, isSameFile, reportThere } from './goal.js';
 import { resolveTarget } from './target.js';
@@ -66,7 +67,8 @@ async function findGoal(session: FetchSession, chosen: ChosenContent, manifest: 
     return { ...common, catalog, isFolder: true, isVerified: true };
   }
   const content: ContentRef = root === undefined ? source.content : { by: 'root', root };
-  const catalog = new Catalog([singleFile(content, chosen, manifest)]);
+  const known = manifest ?? (await keptManifest(session, target, root));
+  const catalog = new Catalog([singleFile(content, chosen, known)]);
   return { ...common, catalog, isFolder: false, isVerified: root !== undefined };
 }
 
@@ -87,17 +89,35 @@ async function fetchFolderCatalog(
   const catalog = new Catalog([singleFile(content, { sizeBytes: manifest.sizeBytes, root }, manifest)]);
   const goal: Goal = { ...folder, catalog, isFolder: false, isVerified: true, target: index };
   // What an earlier run left under this name is ours: where it is not the index, it is replaced.
-  if (!(await isSameFile(session, index, root, catalog))) await fetchGoal(session, goal, true);
+  if (await isSameFile(session, index, root, catalog)) await reportThere(session, goal);
+  else await fetchGoal(session, goal, true);
   const files = await readFolderIndex(index);
   return session.withMetadata(peers, (metadata) =>
     folderCatalog(files, manifest.hashName, metadata, session.ports.pool, journal),
   );
 }
 
+/** What of a manifest a fetch needs. */
+type KnownManifest = Pick<Manifest, 'sizeBytes' | 'hashName' | 'hashes' | 'mtimeMs'>;
+
+/** The hashes that an earlier run left in its journal, if the root confirms them. */
+async function keptManifest(
+  session: FetchSession,
+  target: string,
+  root: ContentRoot | undefined,
+): Promise<KnownManifest | undefined> {
+  if (root === undefined) return undefined;
+  const state = await readJournal(partPaths(target, root).journal);
+  const kept = state?.hashes.get(0);
+  if (state === undefined || kept === undefined) return undefined;
+  const { sizeBytes } = state.head;
+  return (await areHashesOf({ sizeBytes, root }, kept, session.ports.pool)) ? { sizeBytes, ...kept } : undefined;
+}
+
 function singleFile(
   content: ContentRef,
   { sizeBytes, root }: { sizeBytes: number; root: ContentRoot | undefined },
-  manifest: Manifest | undefined,
+  manifest: KnownManifest | undefined,
 ): CatalogFile {
   return {
     path: undefined,

@@ -42,7 +42,7 @@ export async function folderCatalog(
   const known = new Map<number, KnownHashes>();
   for (const [index, file] of files.entries()) {
     const hashes = kept.get(index);
-    if (hashes !== undefined && (await isOf(file, hashes, pool))) known.set(index, hashes);
+    if (hashes !== undefined && (await areHashesOf(file, hashes, pool))) known.set(index, hashes);
   }
   const wanted = [...files.entries()].filter(([index, file]) => chunkCount(file.sizeBytes) > 1 && !known.has(index));
   const wishes = wanted.map(([, { root, sizeBytes }]) => ({ content: { by: 'root', root } as const, root, sizeBytes }));
@@ -54,7 +54,12 @@ export async function folderCatalog(
   return new Catalog(files.map((file, index) => catalogFile(file, hashName, known.get(index))));
 }
 
-async function isOf(file: FolderFile, { hashName, hashes }: KnownHashes, pool: HashPool): Promise<boolean> {
+/** Whether the root confirms chunk hashes that come from disk. */
+export async function areHashesOf(
+  file: Pick<FolderFile, 'sizeBytes' | 'root'>,
+  { hashName, hashes }: KnownHashes,
+  pool: HashPool,
+): Promise<boolean> {
   if (hashes.length !== chunkCount(file.sizeBytes) * HASH_BYTES) return false;
   return (await pool.root({ sizeBytes: file.sizeBytes, chunkBytes: CHUNK_BYTES, hashes }, hashName)) === file.root;
 }

@@ -129,17 +129,21 @@ export class Journal {
     // Whatever else has this name, a link or a FIFO, is taken away and not written to.
     await rm(path, { force: true });
     const handle = await open(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_APPEND, 0o644);
-    const journal = new Journal(handle);
     const first = encodeRecord({ k: 'fetch', root: head.root, size: head.sizeBytes, name: head.name });
-    await handle.appendFile(Buffer.concat([encodeLogHead(MAGIC, VERSION), first]));
-    await handle.datasync();
-    return journal;
+    return orClose(handle, async () => {
+      await handle.appendFile(Buffer.concat([encodeLogHead(MAGIC, VERSION), first]));
+      await handle.datasync();
+    });
   }
 
   /** Goes on with a journal that was read; what is torn at its end is cut off. */
   static async reopen(path: string, state: JournalState): Promise<Journal> {
     const handle = await open(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW);
-    await handle.truncate(state.goodBytes);
+    return orClose(handle, () => handle.truncate(state.goodBytes));
+  }
+
+  /** Takes over a handle that is ready to be appended to. */
+  static on(handle: FileHandle): Journal {
     return new Journal(handle);
   }
 
@@ -157,6 +161,17 @@ export class Journal {
   close(): Promise<void> {
     this.#closing ??= this.#handle.close();
     return this.#closing;
+  }
+}
+
+/** The journal on `handle` when `prepare` is done; closes it where that fails. */
+async function orClose(handle: FileHandle, prepare: () => Promise<void>): Promise<Journal> {
+  try {
+    await prepare();
+    return Journal.on(handle);
+  } catch (error) {
+    await handle.close();
+    throw error;
   }
 }
 

@@ -96,7 +96,7 @@ export class PartFiles {
     this.#open.clear();
     for (const file of files) {
       await file.handle.then(
-        (handle) => handle.close(),
+        (handle) => handle.close().catch(() => undefined),
         () => undefined,
       );
     }

@@ -64,11 +64,15 @@ export class PartStore {
     return this.#state?.hashes ?? new Map();
   }
 
-  /** Forgets an earlier run: the fetch starts afresh. */
+  /** Forgets an earlier run: the fetch starts afresh. Throws `DENIED` or `IO`. */
   async discard(): Promise<void> {
     const { part, journal, index } = this.#options.paths;
-    await rm(part, { recursive: true, force: true });
-    for (const path of [journal, index]) await rm(path, { force: true });
+    try {
+      await rm(part, { recursive: true, force: true });
+      for (const path of [journal, index]) await rm(path, { force: true });
+    } catch (error) {
+      throw diskError(error, part);
+    }
   }
 
   /**
@@ -99,7 +103,7 @@ export class PartStore {
       }
       // A journal with wrong claims is written anew, so that a later run does not count them again.
       if (state !== undefined && damagedCount === 0) this.#journal = await Journal.reopen(paths.journal, state);
-      else this.#journal = await this.#newJournal(catalog, root, name, had);
+      else await this.#newJournal(catalog, root, name, had);
       return { had, damagedCount };
     } catch (error) {
       throw diskError(error, paths.part);
@@ -152,16 +156,18 @@ export class PartStore {
   async publish(isOverwrite: boolean): Promise<void> {
     const { paths, isFolder } = this.#options;
     await publish({ paths, isFolder, isOverwrite, catalog: this.#known, files: this.#part });
-    await this.#journal?.close();
-    for (const path of [paths.journal, paths.index]) await rm(path, { force: true });
+    // It is there, for good: what cannot be tidied up now is found by the next run, and is no failure of this one.
+    await this.#journal?.close().catch(() => undefined);
+    for (const path of [paths.journal, paths.index]) await rm(path, { force: true }).catch(() => undefined);
     await this.close();
   }
 
   /** Closes files and lock; what is unfinished stays for the next run. Idempotent. */
   async close(): Promise<void> {
     await this.#files?.close();
-    await this.#journal?.close();
-    await this.#lock.release();
+    await this.#journal?.close().catch(() => undefined);
+    // A lock that cannot be taken away is stale when this process has ended.
+    await this.#lock.release().catch(() => undefined);
   }
 
   get #part(): PartFiles {
@@ -174,8 +180,9 @@ export class PartStore {
     return this.#catalog;
   }
 
-  async #newJournal(catalog: Catalog, root: string, name: string, had: Bitfield): Promise<Journal> {
+  async #newJournal(catalog: Catalog, root: string, name: string, had: Bitfield): Promise<void> {
     const journal = await Journal.create(this.#options.paths.journal, { root, sizeBytes: catalog.totalBytes, name });
+    this.#journal = journal;
     for (const [index, file] of catalog.files.entries()) {
       if (file.hashes !== undefined) await journal.keepHashes(index, { hashName: file.hashName, hashes: file.hashes });
     }
@@ -183,7 +190,6 @@ export class PartStore {
       await this.#part.sync();
       await journal.have(had.runs());
     }
-    return journal;
   }
 
   /** A part that has another name too (a crash right after it was published) is not written to: that would change the other. */

@@ -79,7 +79,8 @@ async function nameFile(part: string, target: string, isOverwrite: boolean): Pro
     await rename(part, target);
     return;
   }
-  await rm(part, { force: true });
+  // The other name of the same file; one that stays is found by the next run.
+  await rm(part, { force: true }).catch(() => undefined);
 }
 
 async function nameFolder({ paths, isOverwrite, catalog, files }: Publication): Promise<void> {

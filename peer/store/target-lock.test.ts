@@ -1,0 +1,78 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { TargetLock } from './target-lock.js';
+
+let folder: string;
+const path = () => join(folder, 'x.shoal-lock');
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'shoal-lock-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+/** The id of a process that has ended. */
+const deadPid = () => spawnSync(process.execPath, ['-e', '']).pid;
+
+describe('target lock', () => {
+  test('is held by one, freed by release, and nothing is left behind', async () => {
+    const lock = await TargetLock.take(path());
+    await expect(TargetLock.take(path())).rejects.toMatchObject({ code: 'TARGET_EXISTS' });
+    await lock.release();
+    await lock.release();
+    expect(await readdir(folder)).toEqual([]);
+    await (await TargetLock.take(path())).release();
+  });
+
+  test('FS13: one of a live process is refused, and named', async () => {
+    const parent = process.ppid;
+    await writeFile(path(), `${parent} ?`);
+    await expect(TargetLock.take(path())).rejects.toThrow(`Process ${parent} is fetching this already`);
+    expect(await readFile(path(), 'utf8')).toBe(`${parent} ?`);
+  });
+
+  test.each([
+    ['of a dead process', () => `${deadPid()} 1`],
+    ['of a live process that started at another time', () => `${process.pid} 1`],
+    ['that is empty', () => ''],
+    ['of nonsense', () => 'hello\u0000'],
+  ])('FS13: one %s is taken over', async (_title, token) => {
+    if (token().endsWith(' 1') && process.platform !== 'linux') return;
+    await writeFile(path(), token());
+    const lock = await TargetLock.take(path());
+    await lock.release();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test('FS13: of many who find a stale lock at once, exactly one gets it, each time', async () => {
+    for (let round = 0; round < 30; round += 1) {
+      await writeFile(path(), '999999999 1');
+      const takers = await Promise.allSettled(Array.from({ length: 8 }, () => TargetLock.take(path())));
+      const held = takers.flatMap((taker) => (taker.status === 'fulfilled' ? [taker.value] : []));
+      expect(held).toHaveLength(1);
+      for (const taker of takers) if (taker.status === 'rejected') expect(taker.reason).toMatchObject({ code: 'TARGET_EXISTS' });
+      expect(await readdir(folder)).toEqual(['x.shoal-lock']);
+      await held[0]?.release();
+    }
+  });
+
+  test('a takeover that was cut off does not block the next for ever', async () => {
+    await writeFile(path(), '999999999 1');
+    await writeFile(`${path()}.takeover`, '999999999 1');
+    await (await TargetLock.take(path())).release();
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test('two processes: the second is refused while the first lives', async () => {
+    const program = `const { TargetLock } = await import(${JSON.stringify(new URL('./target-lock.js', import.meta.url).href)});
+      try { await TargetLock.take(${JSON.stringify(path())}); console.log('taken'); } catch (error) { console.log(error.code); }`;
+    const other = () => execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' }).trim();
+    const lock = await TargetLock.take(path());
+    expect(other()).toBe('TARGET_EXISTS');
+    await lock.release();
+    // It ends without a release: what it leaves is stale.
+    expect(other()).toBe('taken');
+    expect(other()).toBe('taken');
+  });
+});
