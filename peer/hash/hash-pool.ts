@@ -124,6 +124,8 @@ export class HashPool {
 
   async #run<T>(task: WorkerTask): Promise<T> {
     for (let triesLeft = TASK_TRIES_COUNT; ; triesLeft -= 1) {
+      // Piscina would start new workers for it, which nobody would end.
+      if (this.#closing !== undefined) throw new ShoalError('STOPPED', 'local', 'Stopped.');
       try {
         return await this.#tryRun<T>(task);
       } catch (error) {

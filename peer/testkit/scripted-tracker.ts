@@ -32,6 +32,16 @@ export class ScriptedTracker {
     server.on('connection', (socket) => this.#accept(socket));
   }
 
+  /** Connections that are open. */
+  get openCount(): number {
+    return this.#sockets.size;
+  }
+
+  /** Sends something that was not asked for, to all. */
+  say(text: string): void {
+    for (const socket of this.#sockets) socket.write(text);
+  }
+
   cutAll(): void {
     for (const socket of this.#sockets) socket.destroy();
   }

@@ -1,0 +1,91 @@
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import type { FetchResult } from '../fetch/fetch-events.js';
+import { JsonDisplay, PersonDisplay } from './fetch-display.js';
+
+let printed: string;
+let notes: string[];
+beforeEach(() => {
+  printed = '';
+  notes = [];
+  jest.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    printed += String(text);
+    return true;
+  });
+});
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+const progress = {
+  wait: (text: string) => void notes.push(`wait ${text}`),
+  phase: (name: string, totalBytes: number, doneBytes = 0) => void notes.push(`phase ${name} ${doneBytes}/${totalBytes}`),
+  update: (doneBytes: number, note = '') => void notes.push(`update ${doneBytes} ${note}`),
+  note: (text: string) => void notes.push(text),
+  stop: () => void notes.push('stop'),
+};
+
+const result: FetchResult = {
+  path: '/tmp/x.bin',
+  name: 'x.bin',
+  root: null,
+  type: 'file',
+  files: 1,
+  size: 2048,
+  verified: true,
+  isAlreadyThere: false,
+  durationMs: 1000,
+  resumedBytes: 1024,
+  fetchedBytes: 1024,
+  wastedBytes: 0,
+  peers: [{ address: '10.0.0.1:5', bytes: 1024, chunks: 1 }],
+};
+
+describe('a fetch shown to a person', () => {
+  test('the end tells path, bytes, time, rate, trust, and what came from whom', () => {
+    new PersonDisplay(progress).result(result);
+    expect(notes).toEqual(['stop']);
+    expect(printed).toBe(
+      '/tmp/x.bin\nfetched 1 KiB in 1.0 s (1 KiB/s), 1 KiB were here before, verified\n  10.0.0.1:5  1 KiB  1 chunk  100%\n',
+    );
+  });
+
+  test('what is not verified says so, and what was there already too', () => {
+    new PersonDisplay(progress).result({ ...result, verified: false });
+    expect(printed).toContain('UNVERIFIED');
+    printed = '';
+    new PersonDisplay(progress).result({ ...result, isAlreadyThere: true, fetchedBytes: 0 });
+    expect(printed).toBe('/tmp/x.bin\nalready there, 2 KiB, verified\n');
+  });
+
+  test('the trouble of a peer is told once', () => {
+    const display = new PersonDisplay(progress);
+    for (let count = 0; count < 3; count += 1) display.event({ event: 'peer-failed', address: '10.0.0.1:5', reason: 'gone' });
+    display.event({ event: 'peer-banned', address: '10.0.0.1:5', reason: 'lied' });
+    expect(notes).toEqual(['peer 10.0.0.1:5: gone', 'peer 10.0.0.1:5 is banned: lied']);
+  });
+
+  test('PW13, MT6: what others sent cannot move the cursor or colour the terminal', () => {
+    const display = new PersonDisplay(progress);
+    const evil = 'a\u001b[2Jb\u202ec';
+    display.event({ event: 'peer-failed', address: '10.0.0.1:5', reason: evil });
+    display.event({ event: 'tracker-failed', tracker: 't:1', reason: evil });
+    display.event({ event: 'phase', phase: 'fetch', what: evil, totalBytes: 5, doneBytes: 0 });
+    display.event({ event: 'phase', phase: 'lookup', what: evil, totalBytes: 0, doneBytes: 0 });
+    display.event({ event: 'content', name: evil, root: null, size: 1, type: 'file', files: 1, verified: false });
+    display.result({ ...result, path: evil });
+    expect([...notes, printed].join('')).not.toMatch(/[\u001b\u202e]/);
+  });
+});
+
+describe('a fetch shown to a program', () => {
+  test('is one JSON object a line, the result last, and no control character in them', () => {
+    const display = new JsonDisplay();
+    display.event({ event: 'peer-failed', address: '10.0.0.1:5', reason: 'a\u001b[2J\nb' });
+    display.result(result);
+    const lines = printed.trimEnd().split('\n');
+    expect(lines.map((line) => JSON.parse(line).event)).toEqual(['peer-failed', 'done']);
+    expect(JSON.parse(lines[1] ?? '')).toMatchObject({ alreadyThere: false, verified: true, fetchedBytes: 1024, root: null });
+    expect(lines[1]).not.toContain('isAlreadyThere');
+    expect(lines[0]).not.toContain('\u001b');
+  });
+});
