@@ -130,8 +130,7 @@ describe('download', () => {
 
   test('FS6: a disk that is full ends it with its own code, and blames nobody', async () => {
     const { download } = await start(new FakeStore(), { kind: 'failed', code: 'ENOSPC', message: 'no space' });
-    await expect(download.run()).rejects.toMatchObject({ code: 'DISK_FULL', exitCode: 9 });
-    expect(download.report().peers).toEqual([]);
+    await expect(download.run()).rejects.toMatchObject({ code: 'DISK_FULL', fault: 'environment', exitCode: 9 });
   });
 
   test('stopped, it ends with the reason, after a last checkpoint', async () => {

@@ -189,7 +189,7 @@ describe('workers that die', () => {
     const source = `
       import { appendFileSync, readFileSync } from 'node:fs';
       import run from ${JSON.stringify(new URL('./worker.js', import.meta.url).href)};
-      export default function (task) {
+      export function runTask(task) {
         appendFileSync(${JSON.stringify(log)}, 'x');
         if (readFileSync(${JSON.stringify(log)}).length <= ${count}) process.exit(3);
         return run(task);
