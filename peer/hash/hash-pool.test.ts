@@ -188,7 +188,7 @@ describe('workers that die', () => {
     const log = join(folder, `tries-${count}`);
     const source = `
       import { appendFileSync, readFileSync } from 'node:fs';
-      import run from ${JSON.stringify(new URL('./worker.js', import.meta.url).href)};
+      import { runTask as run } from ${JSON.stringify(new URL('./worker.js', import.meta.url).href)};
       export function runTask(task) {
         appendFileSync(${JSON.stringify(log)}, 'x');
         if (readFileSync(${JSON.stringify(log)}).length <= ${count}) process.exit(3);
