@@ -129,15 +129,7 @@ describe('a peer that fails costs its chunks a retry elsewhere, and nobody is ba
     const flaky = { resetAtByte: 3 * CHUNK_BYTES + 12_345 };
     const peers = [await bench.peer(content, flaky), await bench.peer(content, flaky)];
     const fetching = bench.fetch(content, peers);
-    let isOver = false;
-    void fetching.finally(() => {
-      isOver = true;
-    });
-    while (!isOver) {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      if (peers.every((peer) => peer.openCount === 0)) bench.clock.jump(100);
-    }
-    await fetching;
+    await bench.jumpUntilOver(fetching, 100, () => peers.every((peer) => peer.openCount === 0));
     await expectWhole();
   });
 
@@ -210,10 +202,8 @@ describe('a peer that is slow', () => {
       honestAfter(() => stalling.stalledCount > 0),
     );
     const fetching = bench.fetch(content, [stalling, honest]);
-    // It may hold four; the other has the rest.
-    await bench.untilFetched((CHUNKS - 4) * CHUNK_BYTES);
-    bench.clock.jump(10_000);
-    await fetching;
+    await until('it fell silent', () => stalling.stalledCount > 0);
+    await bench.jumpUntilOver(fetching, 500);
     await expectWhole();
   });
 

@@ -7,17 +7,19 @@
 import { chunkCount } from '../../common/core/chunks.js';
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import { HASH_BYTES } from '../../common/core/hash.js';
-import { MANIFEST_MAX_BYTES } from '../../common/core/limits.js';
+import { CHUNK_BYTES, MANIFEST_MAX_BYTES } from '../../common/core/limits.js';
 import { type Manifest, manifestFromRaw } from '../../common/core/manifest.js';
 import type { PeerAddress } from '../../common/core/peer-address.js';
 import type { ContentRoot } from '../../common/core/root.js';
+import type { Timer } from '../../common/ports/clock.js';
 import { unpackMsgpack } from '../../common/wire/msgpack.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
 import type { HashPool } from '../hash/hash-pool.js';
+import type { PeerConnection } from '../net/peer-connection.js';
 import { createRequestQueue } from './request-queue.js';
 import { type Lane, Swarm, type SwarmPorts } from './swarm.js';
 
-/** Milliseconds for one manifest from one peer. */
+/** Milliseconds after which it is looked at whether a manifest still comes. */
 const MANIFEST_DEADLINE_MS = 20_000;
 /** Manifests of a folder's files that are asked for at once. */
 const MANIFESTS_AT_ONCE_COUNT = 64;
@@ -76,11 +78,11 @@ export class MetadataFetch {
         return await this.#ask(lane, wish);
       } catch (error) {
         const shoal = asShoalError(error);
+        if (shoal.fault !== 'remote') throw shoal;
         if (shoal.code === 'VERIFY_FAILED') {
           wrong = shoal;
           this.#swarm.ban(lane, shoal.message);
-        } else if (shoal.fault !== 'remote') throw shoal;
-        else if (isGone(lane) || shoal.code === 'BUSY' || shoal.code === 'LIMIT') {
+        } else if (isGone(lane) || shoal.code === 'BUSY' || shoal.code === 'LIMIT') {
           // It may well have it: asked again after its rest, until it is given up.
           if (isGone(lane) && lane.connection?.failure?.code === 'PROTOCOL') this.#swarm.ban(lane, shoal.message);
           else this.#swarm.drop(lane, shoal);
@@ -126,19 +128,32 @@ export class MetadataFetch {
     const maxBytes = sizeBytes === undefined ? MANIFEST_MAX_BYTES : HASH_BYTES * chunkCount(sizeBytes) + 64 * 1024;
     const connection = lane.connection;
     if (connection === undefined) throw new ShoalError('NETWORK', 'remote', 'The peer is gone.');
-    const deadline = this.#ports.clock.setTimer('manifest deadline', MANIFEST_DEADLINE_MS, () => {
-      this.#swarm.drop(lane, new ShoalError('NETWORK', 'remote', `Peer ${lane.key} does not answer.`));
-    });
+    const deadline = this.#watch(lane, connection);
     const bytes = await connection.getManifest(content, maxBytes).finally(() => deadline.cancel());
     try {
       const manifest = manifestFromRaw(unpackMsgpack(bytes));
       const found = await this.#pool.root(manifest, manifest.hashName);
       if (found === root && (sizeBytes === undefined || sizeBytes === manifest.sizeBytes)) return manifest;
+      // The root binds the size, so whoever gave us the two together was wrong, and not this peer.
+      if (found === root) throw wrongSize(root, sizeBytes ?? 0, manifest.sizeBytes);
     } catch (error) {
       if (asShoalError(error).fault !== 'remote') throw error;
       throw new ShoalError('VERIFY_FAILED', 'remote', `its manifest is malformed: ${asShoalError(error).message}`, error);
     }
     throw new ShoalError('VERIFY_FAILED', 'remote', 'its manifest is not the one that the root names');
+  }
+
+  /** Cuts a peer off that falls silent or drips; a large manifest over a slow line may take its time. */
+  #watch(lane: Lane, connection: PeerConnection): Timer {
+    let timer: Timer;
+    const check = () => {
+      const head = connection.head;
+      const isDead = head !== undefined && lane.score.judge(head, CHUNK_BYTES, this.#ports.clock.nowMs()) === 'dead';
+      if (isDead) this.#swarm.drop(lane, new ShoalError('NETWORK', 'remote', `Peer ${lane.key} does not answer.`));
+      else timer = this.#ports.clock.setTimer('manifest deadline', MANIFEST_DEADLINE_MS, check);
+    };
+    timer = this.#ports.clock.setTimer('manifest deadline', MANIFEST_DEADLINE_MS, check);
+    return { cancel: () => timer.cancel() };
   }
 
   /** A connected peer that was not asked yet, waiting for one as long as there is hope; the least busy one first. */
@@ -170,6 +185,14 @@ export class MetadataFetch {
   #wake(): void {
     for (const wake of [...this.#wakers]) wake();
   }
+}
+
+function wrongSize(root: ContentRoot, saidBytes: number, sizeBytes: number): ShoalError {
+  return new ShoalError(
+    'VERIFY_FAILED',
+    'environment',
+    `@${root} is said to have ${saidBytes} bytes, but names a content of ${sizeBytes}; the link or folder that says so is wrong.`,
+  );
 }
 
 function isGone(lane: Lane): boolean {

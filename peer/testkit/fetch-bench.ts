@@ -84,24 +84,23 @@ export class FetchBench {
 
   /** The error that a fetch ends with; fails where it does not. While it runs, the clock goes `jumpMs` forward at each turn. */
   async failure(fetching: Promise<unknown>, jumpMs = 0): Promise<ShoalError> {
-    let outcome: unknown;
-    let isOver = false;
-    fetching.then(
-      (result) => {
-        outcome = result;
-        isOver = true;
-      },
-      (error: unknown) => {
-        outcome = error;
-        isOver = true;
-      },
-    );
-    while (!isOver) {
-      await new Promise((resolve) => setTimeout(resolve, 2));
-      if (!isOver && jumpMs > 0) this.clock.jump(jumpMs);
-    }
+    const outcome: unknown = await this.jumpUntilOver(fetching, jumpMs).catch((error: unknown) => error);
     if (!(outcome instanceof ShoalError)) throw new Error(`It did not fail as it should: ${String(outcome)}`);
     return outcome;
+  }
+
+  /** What `fetching` comes to; until then the clock goes `jumpMs` forward now and then, whenever `isTime`. */
+  async jumpUntilOver<T>(fetching: Promise<T>, jumpMs: number, isTime = () => true): Promise<T> {
+    let isOver = false;
+    const noted = fetching.finally(() => {
+      isOver = true;
+    });
+    noted.catch(() => undefined);
+    while (!isOver) {
+      await new Promise((resolve) => setTimeout(resolve, 10));
+      if (!isOver && jumpMs > 0 && isTime()) this.clock.jump(jumpMs);
+    }
+    return noted;
   }
 
   eventsOf<K extends FetchEvent['event']>(kind: K): Extract<FetchEvent, { event: K }>[] {
