@@ -28,6 +28,9 @@ export class PartFiles {
   /** In order of last use, oldest first. */
   readonly #open = new Map<number, OpenFile>();
   readonly #folders = new Set<string>();
+  /** Files that have their times and permission bits. */
+  readonly #finished = new Set<number>();
+  readonly #finishing = new Set<Promise<void>>();
   #dirty = new Set<number>();
 
   constructor(part: string, catalog: Catalog) {
@@ -61,7 +64,11 @@ export class PartFiles {
     const file = this.#open.get(fileIndex);
     if (file === undefined) return;
     file.userCount -= 1;
-    if (isWritten) this.#dirty.add(fileIndex);
+    if (isWritten) {
+      this.#dirty.add(fileIndex);
+      // Writing gave it another time.
+      this.#finished.delete(fileIndex);
+    }
     if (this.#open.size > IDLE_HANDLES_MAX_COUNT) this.#closeOldest();
   }
 
@@ -70,8 +77,27 @@ export class PartFiles {
     this.#dirty.add(fileIndex);
   }
 
+  /**
+   * Gives a file that will not be written any more its times and permission bits; an empty one comes to be. It goes on in the background,
+   * while the file is open anyway, and the next sync waits for it and throws what stood against it.
+   */
+  finish(fileIndex: number): void {
+    if (this.#finished.has(fileIndex)) return;
+    this.#finished.add(fileIndex);
+    const finishing = this.#setAttributes(fileIndex);
+    this.#finishing.add(finishing);
+    // Kept where it failed, for the sync to find.
+    finishing.then(
+      () => this.#finishing.delete(finishing),
+      () => undefined,
+    );
+  }
+
   /** Brings everything that was written before this call to the disk. Throws `DISK_FULL` or `IO`; then nothing counts as synced. */
   async sync(): Promise<void> {
+    const finishing = [...this.#finishing];
+    this.#finishing.clear();
+    await Promise.all(finishing);
     const dirty = [...this.#dirty];
     this.#dirty = new Set();
     const syncSome = async () => {
@@ -137,6 +163,24 @@ export class PartFiles {
       }
     }
     this.#folders.add(folder);
+  }
+
+  async #setAttributes(fileIndex: number): Promise<void> {
+    const file = this.#catalog.files[fileIndex];
+    if (file === undefined || (file.sizeBytes > 0 && file.mtimeMs === undefined && file.mode === undefined)) return;
+    await this.acquire(fileIndex);
+    try {
+      const handle = await this.#open.get(fileIndex)?.handle;
+      // The owner can always read and write, or the next sync could not open it.
+      if (file.mode !== undefined) await handle?.chmod(file.mode | 0o600);
+      // A time that the file system cannot hold is a hint that is not taken.
+      if (file.mtimeMs !== undefined) await handle?.utimes(file.mtimeMs / 1000, file.mtimeMs / 1000).catch(() => undefined);
+    } catch (error) {
+      throw diskError(error, this.pathOf(fileIndex));
+    } finally {
+      this.#dirty.add(fileIndex);
+      this.release(fileIndex, false);
+    }
   }
 
   async #syncOne(fileIndex: number): Promise<void> {

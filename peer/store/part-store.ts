@@ -9,6 +9,7 @@
  */
 import { lstat, open, rm } from 'node:fs/promises';
 import { Bitfield } from '../../common/core/bitfield.js';
+import { chunkCount } from '../../common/core/chunks.js';
 import { ShoalError } from '../../common/core/errors.js';
 import type { Catalog } from '../fetch/catalog.js';
 import type { HashPool } from '../hash/hash-pool.js';
@@ -40,6 +41,8 @@ export class PartStore {
   #journal: Journal | undefined;
   #files: PartFiles | undefined;
   #fresh: number[] = [];
+  /** Units of each file that are not written. */
+  #unitsLeft = new Uint32Array(0);
   #catalog: Catalog | undefined;
 
   private constructor(options: PartStoreOptions, lock: TargetLock, state: JournalState | undefined) {
@@ -96,6 +99,7 @@ export class PartStore {
       const check = isFresh ? undefined : await checkParts(pool, catalog, claimed, (index) => files.pathOf(index), onProgress);
       const had = check?.had ?? new Bitfield(catalog.unitCount);
       const damagedCount = check?.damagedCount ?? 0;
+      this.#unitsLeft = unitsLeft(catalog, had);
       // Written by an earlier run, which may have ended before it was synced.
       for (const [first, count] of had.runs()) {
         const last = catalog.fileIndexOf(first + count - 1);
@@ -126,6 +130,10 @@ export class PartStore {
   /** A unit was verified and written; the next checkpoint makes it last. */
   wrote(unit: number): void {
     this.#fresh.push(unit);
+    const fileIndex = this.#known.fileIndexOf(unit);
+    const left = (this.#unitsLeft[fileIndex] ?? 0) - 1;
+    this.#unitsLeft[fileIndex] = left;
+    if (left === 0) this.#part.finish(fileIndex);
   }
 
   /**
@@ -203,15 +211,26 @@ export class PartStore {
     const zeros = Buffer.alloc(DISOWN_BYTES);
     for (const unit of units) {
       const place = this.#known.locate(unit);
+      this.#unitsLeft[place.fileIndex] = (this.#unitsLeft[place.fileIndex] ?? 0) + 1;
       try {
         const handle = await open(this.pathOf(place.fileIndex), 'r+');
         await handle.write(zeros, 0, Math.min(DISOWN_BYTES, place.lengthBytes), place.position).finally(() => handle.close());
       } catch {
         // The disk takes nothing more: then there is no claim in the journal either, and the user is told by what comes next.
-        return;
       }
     }
   }
+}
+
+function unitsLeft(catalog: Catalog, had: Bitfield): Uint32Array<ArrayBuffer> {
+  const left = Uint32Array.from(catalog.files, (file) => chunkCount(file.sizeBytes));
+  for (const [first, count] of had.runs()) {
+    for (let unit = first; unit < first + count; unit += 1) {
+      const fileIndex = catalog.fileIndexOf(unit);
+      left[fileIndex] = (left[fileIndex] ?? 0) - 1;
+    }
+  }
+  return left;
 }
 
 function claimedUnits(state: JournalState | undefined, unitCount: number): Bitfield {

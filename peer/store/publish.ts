@@ -5,13 +5,16 @@
  * fails where the target exists; where links are not to be had, by a check and a rename. With it a file is replaced by one rename; in a
  * folder each listed file is, and what is not listed stays untouched.
  */
-import { link, lstat, mkdir, open, rename, rm, utimes } from 'node:fs/promises';
+import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ShoalError, systemCode } from '../../common/core/errors.js';
 import type { Catalog } from '../fetch/catalog.js';
 import { diskError } from './disk-error.js';
 import type { PartFiles } from './part-files.js';
 import type { PartPaths } from './part-paths.js';
+
+/** Files that are finished before the next sync: each may be open while it is. */
+const FINISH_AT_ONCE_COUNT = 32;
 
 export interface Publication {
   readonly paths: PartPaths;
@@ -26,8 +29,7 @@ export async function publish(publication: Publication): Promise<void> {
   const { paths, isFolder, isOverwrite, catalog, files } = publication;
   try {
     if (isFolder) await makeStaging(paths.part);
-    for (const index of catalog.files.keys()) await finishFile(index, catalog, files);
-    await files.sync();
+    await finishFiles(catalog, files);
     await files.close();
     for (const folder of files.folders) await syncFolder(folder);
     if (isFolder) await nameFolder(publication);
@@ -44,26 +46,13 @@ async function makeStaging(part: string): Promise<void> {
   });
 }
 
-/** Empty files come to be here, since no unit made them; times and permission bits are given before the last sync. */
-async function finishFile(fileIndex: number, catalog: Catalog, files: PartFiles): Promise<void> {
-  const file = catalog.files[fileIndex];
-  const hasAttributes = file?.mtimeMs !== undefined || file?.mode !== undefined;
-  if (file === undefined || (file.sizeBytes > 0 && !hasAttributes)) return;
-  await files.acquire(fileIndex);
-  const path = files.pathOf(fileIndex);
-  try {
-    if (file.mode !== undefined) await chmodFile(path, file.mode);
-    // A time that the file system cannot hold is a hint that is not taken.
-    if (file.mtimeMs !== undefined) await utimes(path, file.mtimeMs / 1000, file.mtimeMs / 1000).catch(() => undefined);
-  } finally {
-    files.release(fileIndex, true);
+/** Files that this run did not write still lack times and permission bits, and empty ones are not there: some at a time, then synced. */
+async function finishFiles(catalog: Catalog, files: PartFiles): Promise<void> {
+  for (const index of catalog.files.keys()) {
+    files.finish(index);
+    if (index % FINISH_AT_ONCE_COUNT === FINISH_AT_ONCE_COUNT - 1) await files.sync();
   }
-}
-
-async function chmodFile(path: string, mode: number): Promise<void> {
-  const handle = await open(path, 'r+');
-  // The owner can always read and write, or the next sync could not open it.
-  await handle.chmod(mode | 0o600).finally(() => handle.close());
+  await files.sync();
 }
 
 async function nameFile(part: string, target: string, isOverwrite: boolean): Promise<void> {
