@@ -110,6 +110,31 @@ describe('killed before any call that changes the disk', () => {
     }
   });
 
+  test('CR3: a folder with an empty file between two that are there goes on, though nothing of the empty one is', async () => {
+    const files = { a: seededBytes(9, 4), b: Buffer.alloc(0), c: seededBytes(8, 5), d: seededBytes(7, 6) };
+    const gaps = testFolder('gaps', files);
+    const peer = await bench.peer(gaps.all);
+    const copy = `${bench.folder}-copy`;
+    let isTaken = false;
+    before = async (operation) => {
+      if (operation !== 'handle.datasync') return;
+      const part = (await real.readdir(bench.folder)).find((name) => name.endsWith('.shoal-part')) ?? 'none';
+      // The index has a part of its own before, which is a file.
+      const names = await real.readdir(join(bench.folder, part)).catch(() => []);
+      // All chunks are written, and the empty file is not made before the end.
+      if (isTaken || names.sort().join() !== 'a,c,d') return;
+      isTaken = true;
+      await snapshot(copy);
+    };
+    await bench.fetch(gaps.index, [peer]);
+    before = async () => {};
+    const part = (await real.readdir(copy)).find((name) => name.endsWith('.shoal-part')) ?? 'none';
+    await real.rm(join(copy, part, 'd'));
+    const result = await bench.fetch(gaps.index, [peer], { directory: copy });
+    expect(result).toMatchObject({ resumedBytes: 17, fetchedBytes: 7 });
+    for (const [path, bytes] of Object.entries(files)) await expectFile(join(copy, 'gaps', path), bytes);
+  });
+
   test('RS5: killed between the last chunk and the final name, the next run fetches no chunk', async () => {
     const peer = await bench.peer(content);
     const copy = `${bench.folder}-copy`;

@@ -103,7 +103,9 @@ export class PartStore {
       // Written by an earlier run, which may have ended before it was synced.
       for (const [first, count] of had.runs()) {
         const last = catalog.fileIndexOf(first + count - 1);
-        for (let index = catalog.fileIndexOf(first); index <= last; index += 1) files.markWritten(index);
+        // An empty file between two others has no unit, and is not there before the end.
+        for (let index = catalog.fileIndexOf(first); index <= last; index += 1)
+          if ((catalog.files[index]?.sizeBytes ?? 0) > 0) files.markWritten(index);
       }
       // A journal with wrong claims is written anew, so that a later run does not count them again.
       if (state !== undefined && damagedCount === 0) this.#journal = await Journal.reopen(paths.journal, state);
