@@ -50,6 +50,11 @@ describe('catalog', () => {
     expect(new Catalog([fileOf(1, { root: undefined })]).locate(0).expectation).toEqual({ by: 'nothing' });
   });
 
+  test('an expectation sent to a worker takes 32 bytes with it, and not the hashes of the whole file', () => {
+    const { expectation } = new Catalog([fileOf(CHUNK_BYTES + 1, { hashes: new Uint8Array(64) })]).locate(1);
+    expect(expectation.by === 'hash' ? expectation.hash.buffer.byteLength : undefined).toBe(32);
+  });
+
   test('MF6: the largest file, one byte more, and many files that add up to too much', () => {
     const largest = CHUNKS_MAX_COUNT * CHUNK_BYTES;
     expect(new Catalog([fileOf(largest)]).unitCount).toBe(CHUNKS_MAX_COUNT);

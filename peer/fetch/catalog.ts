@@ -105,7 +105,8 @@ export class Catalog {
 
 function expectationOf(file: CatalogFile, chunkIndex: number): Expectation {
   if (file.hashes !== undefined) {
-    return { by: 'hash', hash: file.hashes.subarray(chunkIndex * HASH_BYTES, (chunkIndex + 1) * HASH_BYTES) };
+    // A copy: a view sent to a worker would take the hashes of the whole file with it.
+    return { by: 'hash', hash: new Uint8Array(file.hashes.subarray(chunkIndex * HASH_BYTES, (chunkIndex + 1) * HASH_BYTES)) };
   }
   return file.root !== undefined && chunkCount(file.sizeBytes) === 1 ? { by: 'root', root: file.root } : { by: 'nothing' };
 }
