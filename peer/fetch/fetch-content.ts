@@ -91,7 +91,7 @@ async function fetchFolderCatalog(
   // What an earlier run left under this name is ours: where it is not the index, it is replaced.
   if (await isSameFile(session, index, root, catalog)) await reportThere(session, goal);
   else await fetchGoal(session, goal, true);
-  const files = await readFolderIndex(index);
+  const files = await readFolderIndex(index, session.ports.pool);
   return session.withMetadata(peers, (metadata) =>
     folderCatalog(files, manifest.hashName, metadata, session.ports.pool, journal),
   );

@@ -3,10 +3,9 @@ import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chunkCount } from '../../common/core/chunks.js';
 import { protocolError, ShoalError } from '../../common/core/errors.js';
-import { type FolderFile, folderFromRaw } from '../../common/core/folder-index.js';
+import type { FolderFile } from '../../common/core/folder-index.js';
 import { HASH_BYTES, HASH_NAMES, type HashName } from '../../common/core/hash.js';
 import { CHUNK_BYTES, CHUNKS_MAX_COUNT, FETCH_CHUNKS_MAX_COUNT, FOLDER_INDEX_MAX_BYTES } from '../../common/core/limits.js';
-import { unpackMsgpack } from '../../common/wire/msgpack.js';
 import { hashFileRoot } from '../hash/file-root.js';
 import type { HashPool } from '../hash/hash-pool.js';
 import { type KnownHashes, readJournal } from '../store/journal.js';
@@ -15,10 +14,10 @@ import type { MetadataFetch } from './metadata.js';
 import { inspectTarget } from './target.js';
 
 /** Reads a verified index from disk. Throws `PROTOCOL` where it is none, or larger than an index may be. */
-export async function readFolderIndex(path: string): Promise<FolderFile[]> {
+export async function readFolderIndex(path: string, pool: HashPool): Promise<FolderFile[]> {
   const { size } = await stat(path);
   if (size > FOLDER_INDEX_MAX_BYTES) throw protocolError(`The folder's index is larger than ${FOLDER_INDEX_MAX_BYTES} bytes.`);
-  const files = folderFromRaw(unpackMsgpack(await readFile(path)));
+  const files = await pool.folder(await readFile(path));
   const totalChunks = files.reduce((sum, file) => sum + chunkCount(file.sizeBytes), 0);
   const tooLarge = files.find((file) => chunkCount(file.sizeBytes) > CHUNKS_MAX_COUNT);
   // Found out before a manifest is asked for.

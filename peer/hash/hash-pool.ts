@@ -1,17 +1,20 @@
 /**
  * The pool of hash workers, one thread a core. The one door to piscina.
  *
- * Three kinds of work: hash runs of a file (share, verify, resume), compute a root, and land received chunks (check, then write).
+ * Its work: hash runs of a file (share, verify, resume), compute a root, decode a folder's index, and land received chunks (check, then
+ * write).
  * Landings are gathered while the workers are busy, so that one message carries several.
  * A task whose worker died is tried again on a fresh one, at most TASK_TRIES_COUNT times: hashing and landing can be repeated.
  */
 import { availableParallelism } from 'node:os';
 import { Piscina } from 'piscina';
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
+import type { FolderFile } from '../../common/core/folder-index.js';
 import type { HashName } from '../../common/core/hash.js';
 import type { ContentRoot, RootInput } from '../../common/core/root.js';
+import { fromColumns } from './folder-columns.js';
 import { SlotMemory } from './slot-memory.js';
-import type { HashSegment, Landing, LandingResult, SegmentResult, WorkerSetup, WorkerTask } from './worker-task.js';
+import type { FolderResult, HashSegment, Landing, LandingResult, SegmentResult, WorkerSetup, WorkerTask } from './worker-task.js';
 
 /** Times that a task is given to a worker before its error stands. */
 const TASK_TRIES_COUNT = 3;
@@ -82,6 +85,13 @@ export class HashPool {
   /** The root of a content, computed on a worker: a large one takes long. */
   root(input: RootInput, hashName: HashName): Promise<ContentRoot> {
     return this.#run<ContentRoot>({ kind: 'root', hashName, input });
+  }
+
+  /** Decodes and checks the bytes of a folder's index, which takes long for a large one. Throws `PROTOCOL` or `BAD_REQUEST`. */
+  async folder(bytes: Uint8Array): Promise<FolderFile[]> {
+    const result = await this.#run<FolderResult>({ kind: 'folder', hashName: 'blake3', bytes });
+    if (result.kind === 'bad') throw new ShoalError(result.code, 'remote', result.message);
+    return fromColumns(result.columns);
   }
 
   /** Checks a chunk that lies in a slot and writes it if it is right. The slot must stay owned until this settles. */

@@ -1,7 +1,9 @@
 /** What the main thread and the hash workers say to each other. Everything here can be cloned to another thread. */
+import type { ErrorCode } from '../../common/core/errors.js';
 import type { HashName } from '../../common/core/hash.js';
 import type { RootInput } from '../../common/core/root.js';
 import type { FileIdentity } from './file-identity.js';
+import type { FolderColumns } from './folder-columns.js';
 
 /** A run of chunks of one file, to be read and hashed. */
 export interface HashSegment {
@@ -48,9 +50,15 @@ export type LandingResult =
   | { readonly kind: 'mismatch' }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };
 
+/** What the bytes of a folder's index hold, or why they are none. */
+export type FolderResult =
+  | { readonly kind: 'folder'; readonly columns: FolderColumns }
+  | { readonly kind: 'bad'; readonly code: ErrorCode; readonly message: string };
+
 export type WorkerTask =
   | { readonly kind: 'hash'; readonly hashName: HashName; readonly segments: readonly HashSegment[] }
   | { readonly kind: 'root'; readonly hashName: HashName; readonly input: RootInput }
+  | { readonly kind: 'folder'; readonly hashName: HashName; readonly bytes: Uint8Array }
   | { readonly kind: 'land'; readonly hashName: HashName; readonly landings: readonly Landing[] };
 
 /** Given to each worker as it starts. */
