@@ -4,7 +4,6 @@
  */
 import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
-import { createBLAKE3 } from 'hash-wasm';
 import type { HashFunction, HashName } from '../core/hash.js';
 
 async function loadBlake3(): Promise<HashFunction> {
@@ -12,6 +11,8 @@ async function loadBlake3(): Promise<HashFunction> {
     const native = createRequire(import.meta.url)('@napi-rs/blake-hash') as { blake3: HashFunction };
     return native.blake3;
   } catch {
+    // Loaded only where it is needed: each hash worker would keep 3 MB of it.
+    const { createBLAKE3 } = await import('hash-wasm');
     const hasher = await createBLAKE3();
     // A view of shared memory is not accepted by the WebAssembly build: copy it first.
     return (data) => hasher.init().update(new Uint8Array(data)).digest('binary');
