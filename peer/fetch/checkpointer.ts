@@ -25,6 +25,7 @@ export class Checkpointer {
   #bytes = 0;
   #hasLost = false;
   #running: Promise<void> | undefined;
+  #failure: ShoalError | undefined;
 
   constructor(store: PartStore, nowMs: number, events: CheckpointerEvents) {
     this.#store = store;
@@ -45,16 +46,21 @@ export class Checkpointer {
     this.#lastMs = nowMs;
     this.#bytes = 0;
     this.#running = this.#run()
-      .catch((error: unknown) => this.#events.failed(asShoalError(error)))
+      .catch((error: unknown) => {
+        // Kept for `close`: the fetch may have taken its last chunk meanwhile, and then listens to no event any more.
+        this.#failure = asShoalError(error);
+        this.#events.failed(this.#failure);
+      })
       .finally(() => {
         this.#running = undefined;
       });
   }
 
-  /** The last checkpoint. Throws `DISK_FULL` or `IO`, also where an earlier one had lost what is not fetched again by now. */
+  /** The last checkpoint. Throws `DISK_FULL` or `IO`, also where an earlier one failed for good. */
   async close(): Promise<void> {
     await this.#running;
     const lost = await this.#store.checkpoint();
+    if (this.#failure !== undefined) throw this.#failure;
     if (lost.length > 0) throw unreliable(lost.length);
   }
 

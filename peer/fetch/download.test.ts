@@ -128,6 +128,29 @@ describe('download', () => {
     await expect(running).rejects.toMatchObject({ code: 'IO' });
   });
 
+  test('FS6: a disk that turns out to be full while the last chunk comes is no success', async () => {
+    const store = new FakeStore();
+    const { gate, open } = gateAfter(2);
+    const { download, clock } = await start(store, undefined, { gate });
+    let fail = (_error: ShoalError) => {};
+    store.results = [
+      new Promise((_resolve, reject) => {
+        fail = reject;
+      }),
+    ];
+    const running = download.run();
+    running.catch(() => undefined);
+    await until('two are written', () => store.written.length === 2);
+    clock.jump(2500);
+    await until('the checkpoint is under way', () => store.checkpoints.length === 1);
+    open();
+    await until('the rest is written', () => store.written.length === 2);
+    await turn();
+    // The store has disowned its chunks by now: to go on would publish holes.
+    fail(new ShoalError('DISK_FULL', 'environment', 'No space left.'));
+    await expect(running).rejects.toMatchObject({ code: 'DISK_FULL' });
+  });
+
   test('FS6: a disk that is full ends it with its own code, and blames nobody', async () => {
     const { download } = await start(new FakeStore(), { kind: 'failed', code: 'ENOSPC', message: 'no space' });
     await expect(download.run()).rejects.toMatchObject({ code: 'DISK_FULL', fault: 'environment', exitCode: 9 });
