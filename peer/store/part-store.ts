@@ -108,8 +108,12 @@ export class PartStore {
           if ((catalog.files[index]?.sizeBytes ?? 0) > 0) files.markWritten(index);
       }
       // A journal with wrong claims is written anew, so that a later run does not count them again.
-      if (state !== undefined && damagedCount === 0) this.#journal = await Journal.reopen(paths.journal, state);
-      else await this.#newJournal(catalog, root, name, had);
+      if (state !== undefined && damagedCount === 0) {
+        this.#journal = await Journal.reopen(paths.journal, state);
+        // Found, and claimed by nobody: like what is written now, it counts once it is synced.
+        for (const [first, count] of had.runs())
+          for (let unit = first; unit < first + count; unit += 1) if (!claimed.has(unit)) this.#fresh.push(unit);
+      } else await this.#newJournal(catalog, root, name, had);
       return { had, damagedCount };
     } catch (error) {
       throw diskError(error, paths.part);
@@ -144,15 +148,19 @@ export class PartStore {
    * Throws `DISK_FULL` or `IO` where the journal cannot be written.
    */
   async checkpoint(): Promise<readonly number[]> {
-    const units = this.#fresh;
+    const units = this.#takeFresh();
     if (units.length === 0) return [];
-    this.#fresh = [];
     try {
       await this.#part.sync();
     } catch (error) {
-      await this.#disown(units);
+      // The system tells once that it dropped pages, and what came in since the sync began may be among them.
+      const lost: number[] = [];
+      for (let some: readonly number[] = units; some.length > 0; some = this.#takeFresh()) {
+        await this.#disown(some);
+        for (const unit of some) lost.push(unit);
+      }
       if (error instanceof ShoalError && error.code === 'DISK_FULL') throw error;
-      return units;
+      return lost;
     }
     try {
       await this.#journal?.have(runsOf(units));
@@ -188,6 +196,12 @@ export class PartStore {
   get #known(): Catalog {
     if (this.#catalog === undefined) throw new ShoalError('INTERNAL', 'local', 'The part store was used before it began.');
     return this.#catalog;
+  }
+
+  #takeFresh(): readonly number[] {
+    const units = this.#fresh;
+    this.#fresh = [];
+    return units;
   }
 
   async #newJournal(catalog: Catalog, root: string, name: string, had: Bitfield): Promise<void> {

@@ -1,0 +1,103 @@
+import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { CHUNK_BYTES } from '../../common/core/limits.js';
+import { Catalog } from '../fetch/catalog.js';
+import { HashPool } from '../hash/hash-pool.js';
+import { seededBytes, testContent } from '../testkit/test-content.js';
+import { readJournal } from './journal.js';
+import { partPaths } from './part-paths.js';
+import { PartStore } from './part-store.js';
+
+const content = testContent(seededBytes(4 * CHUNK_BYTES));
+const pool = new HashPool({ threadCount: 1 });
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'shoal-store-'));
+});
+afterEach(async () => {
+  jest.restoreAllMocks();
+  await rm(folder, { recursive: true, force: true });
+});
+afterAll(() => pool.close());
+
+const paths = () => partPaths(join(folder, 'file.bin'), content.root);
+
+async function begin() {
+  const { root, hashes } = content;
+  const store = await PartStore.open({ paths: paths(), root, name: 'file.bin', isFolder: false });
+  const ref = { by: 'root', root } as const;
+  const catalog = new Catalog([
+    { path: undefined, sizeBytes: content.bytes.length, content: ref, root, hashName: 'blake3', hashes },
+  ]);
+  const { had } = await store.begin(catalog, false, pool, () => {});
+  return { store, had };
+}
+
+/** A worker's part: the bytes are in the file, and the store is not told. */
+async function write(store: PartStore, unit: number): Promise<void> {
+  const handle = await open(paths().part, 'r+').catch(() => open(paths().part, 'w+'));
+  await store.acquire(0);
+  await handle.write(content.bytes, unit * CHUNK_BYTES, CHUNK_BYTES, unit * CHUNK_BYTES).finally(() => handle.close());
+  store.release(0);
+}
+
+/** Lets the next sync fail, after `meanwhile`. */
+async function failNextSync(meanwhile = () => {}): Promise<void> {
+  const handle = await open(folder, 'r');
+  const prototype = Object.getPrototypeOf(handle) as FileHandle;
+  await handle.close();
+  jest.spyOn(prototype, 'datasync').mockImplementationOnce(async () => {
+    meanwhile();
+    throw Object.assign(new Error('i/o error'), { code: 'EIO' });
+  });
+}
+
+const claims = async () => (await readJournal(paths().journal))?.runs ?? [];
+
+describe('part store', () => {
+  test('RS2: what an earlier run wrote and did not claim is claimed by the next checkpoint', async () => {
+    const first = (await begin()).store;
+    for (const unit of [0, 2]) await write(first, unit);
+    first.wrote(0);
+    await first.checkpoint();
+    await first.close();
+    expect(await claims()).toEqual([[0, 1]]);
+    const { store, had } = await begin();
+    expect(had.runs()).toEqual([
+      [0, 1],
+      [2, 1],
+    ]);
+    expect(await store.checkpoint()).toEqual([]);
+    await store.close();
+    expect(await claims()).toEqual([
+      [0, 1],
+      [2, 1],
+    ]);
+  });
+
+  test('FS8: a failed sync costs what an earlier run wrote and did not claim, and not what it claimed', async () => {
+    const first = (await begin()).store;
+    for (const unit of [0, 2]) await write(first, unit);
+    first.wrote(0);
+    await first.checkpoint();
+    await first.close();
+    const { store } = await begin();
+    await failNextSync();
+    expect(await store.checkpoint()).toEqual([2]);
+    await store.close();
+    expect((await begin()).had.runs()).toEqual([[0, 1]]);
+  });
+
+  test('FS8: a failed sync costs also what was written while it ran', async () => {
+    const { store } = await begin();
+    for (const unit of [0, 1]) await write(store, unit);
+    store.wrote(0);
+    await failNextSync(() => store.wrote(1));
+    expect(await store.checkpoint()).toEqual([0, 1]);
+    expect(await store.checkpoint()).toEqual([]);
+    await store.close();
+    expect(await claims()).toEqual([]);
+  });
+});
