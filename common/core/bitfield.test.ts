@@ -57,6 +57,19 @@ describe('Bitfield', () => {
     );
   });
 
+  test('adds a run as it adds its members one by one, and nothing past its end', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(99)), fc.nat(120), fc.oneof(fc.nat(120), fc.constant(2 ** 52)), (members, first, count) => {
+        const [bits, oneByOne] = [new Bitfield(100), new Bitfield(100)];
+        for (const index of members) for (const each of [bits, oneByOne]) each.add(index);
+        bits.addRun(first, count);
+        for (let index = first; index < Math.min(100, first + count); index += 1) oneByOne.add(index);
+        expect(bits.bytes).toEqual(oneByOne.bytes);
+        expect(bits.count).toBe(oneByOne.count);
+      }),
+    );
+  });
+
   test('keeps index 0 in bit 7 of byte 0, and spare bits at 0', () => {
     const bits = new Bitfield(9);
     bits.add(0);

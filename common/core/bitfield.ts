@@ -38,6 +38,22 @@ export class Bitfield {
     return true;
   }
 
+  /** Adds `count` indexes from `first` on, as far as they are in range. */
+  addRun(first: number, count: number): void {
+    const end = Math.min(this.length, first + count);
+    for (let index = first; index < end; ) {
+      const isWholeByte = (index & 7) === 0 && end - index >= 8 && this.bytes[index >> 3] === 0;
+      if (isWholeByte) {
+        this.bytes[index >> 3] = 0xff;
+        this.#count += 8;
+        index += 8;
+      } else {
+        this.add(index);
+        index += 1;
+      }
+    }
+  }
+
   /** Takes `index` out; returns whether it was in. */
   delete(index: number): boolean {
     if (!this.has(index)) return false;

@@ -29,6 +29,13 @@ describe('catalog', () => {
             unit += 1;
           }
         }
+        for (let first = 0; first <= unit; first += 1) {
+          let bytes = 0;
+          for (let end = first; end <= unit; end += 1) {
+            expect(catalog.bytesOf(first, end - first)).toBe(bytes);
+            if (end < unit) bytes += catalog.lengthOf(end);
+          }
+        }
         expect(catalog.unitCount).toBe(unit);
         expect(catalog.totalBytes).toBe(list.reduce((sum, size) => sum + size, 0));
         expect(() => catalog.locate(unit)).toThrow('Broken invariant');

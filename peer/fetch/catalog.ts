@@ -97,6 +97,20 @@ export class Catalog {
     };
   }
 
+  /** Bytes of `count` units from `first` on, file by file: a content of millions of chunks takes one step. */
+  bytesOf(first: number, count: number): number {
+    let bytes = 0;
+    for (let unit = first; unit < first + count; ) {
+      const fileIndex = this.fileIndexOf(unit);
+      const chunkIndex = unit - this.firstUnit(fileIndex);
+      const sizeBytes = this.files[fileIndex]?.sizeBytes ?? 0;
+      const endChunk = Math.min(chunkCount(sizeBytes), chunkIndex + first + count - unit);
+      bytes += Math.min(sizeBytes, chunkOffset(endChunk)) - chunkOffset(chunkIndex);
+      unit += endChunk - chunkIndex;
+    }
+    return bytes;
+  }
+
   lengthOf(unit: number): number {
     const fileIndex = this.fileIndexOf(unit);
     return chunkLength(unit - this.firstUnit(fileIndex), this.files[fileIndex]?.sizeBytes ?? 0);

@@ -140,10 +140,7 @@ function checkPart(session: FetchSession, { catalog }: Goal, store: PartStore, i
 }
 
 function bytesOf(had: Bitfield, catalog: Catalog): number {
-  let bytes = 0;
-  for (const [first, count] of had.runs())
-    for (let unit = first; unit < first + count; unit += 1) bytes += catalog.lengthOf(unit);
-  return bytes;
+  return had.runs().reduce((sum, [first, count]) => sum + catalog.bytesOf(first, count), 0);
 }
 
 async function download(

@@ -27,7 +27,7 @@ export class Plan {
   constructor(had: Bitfield) {
     this.had = had;
     this.#taken = new Bitfield(had.length);
-    for (const [first, count] of had.runs()) for (let unit = first; unit < first + count; unit += 1) this.#taken.add(unit);
+    for (const [first, count] of had.runs()) this.#taken.addRun(first, count);
   }
 
   get isDone(): boolean {

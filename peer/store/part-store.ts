@@ -251,9 +251,7 @@ function unitsLeft(catalog: Catalog, had: Bitfield): Uint32Array<ArrayBuffer> {
 
 function claimedUnits(state: JournalState | undefined, unitCount: number): Bitfield {
   const claimed = new Bitfield(unitCount);
-  for (const [first, count] of state?.runs ?? []) {
-    for (let unit = first; unit < Math.min(first + count, unitCount); unit += 1) claimed.add(unit);
-  }
+  for (const [first, count] of state?.runs ?? []) claimed.addRun(first, count);
   return claimed;
 }
 
