@@ -17,6 +17,7 @@ import { Download } from './download.js';
 import { Plan } from './plan.js';
 
 const CHUNKS = 4;
+const LANDED: LandingResult = { kind: 'landed', hash: new Uint8Array(32) };
 const content = testContent(seededBytes(CHUNKS * CHUNK_BYTES));
 const peers: ScriptedPeer[] = [];
 afterEach(async () => {
@@ -41,11 +42,7 @@ class FakeStore {
   };
 }
 
-async function start(
-  store: FakeStore,
-  landing: LandingResult = { kind: 'landed', hash: new Uint8Array(32) },
-  how: Misbehaviour = {},
-) {
+async function start(store: FakeStore, landing: LandingResult | (() => Promise<LandingResult>) = LANDED, how: Misbehaviour = {}) {
   const peer = await ScriptedPeer.start([content], how);
   peers.push(peer);
   const clock = new JumpClock();
@@ -66,7 +63,7 @@ async function start(
       catalog,
       plan: new Plan(new Bitfield(CHUNKS)),
       store: store as unknown as PartStore,
-      pool: { land: async () => landing } as unknown as HashPool,
+      pool: { land: async () => (typeof landing === 'function' ? landing() : landing) } as unknown as HashPool,
       peers: [peer.address],
       findPeers: async () => [],
       patienceMs: 30_000,
@@ -104,6 +101,27 @@ describe('download', () => {
     await running;
     expect(peer.askedChunks().sort()).toEqual([0, 0, 1, 1, 2, 3]);
     expect(lost).toEqual([2]);
+  });
+
+  test('FS8: a chunk that was being written while a sync failed is fetched again, since it may be lost too', async () => {
+    const store = new FakeStore();
+    const { gate, open } = gateAfter(3);
+    let landingCount = 0;
+    let finish = (_result: LandingResult) => {};
+    const third = new Promise<LandingResult>((resolve) => {
+      finish = resolve;
+    });
+    const land = async () => (++landingCount === 3 ? third : LANDED);
+    const { download, clock, lost, peer } = await start(store, land, { gate });
+    store.results = [Promise.resolve([0, 1])];
+    const running = download.run();
+    await until('two are written, and a third is on its way', () => store.written.length === 2 && landingCount === 3);
+    clock.jump(2500);
+    await until('the loss was told', () => lost.length === 1);
+    finish(LANDED);
+    open();
+    expect(await running).toMatchObject({ wastedBytes: CHUNK_BYTES });
+    expect(peer.askedChunks().sort()).toEqual([0, 0, 1, 1, 2, 2, 3]);
   });
 
   test('FS8: a sync that fails while the last chunk comes is no success', async () => {

@@ -38,6 +38,7 @@ export class Download {
   #wastedBytes = 0;
   #lastProgressMs: number;
   #turn = 0;
+  #lossCount = 0;
 
   constructor(ports: SwarmPorts, options: DownloadOptions) {
     this.#ports = ports;
@@ -45,9 +46,7 @@ export class Download {
     const nowMs = ports.clock.nowMs();
     this.#lastProgressMs = nowMs;
     const { events, catalog, plan } = options;
-    for (const [first, count] of plan.had.runs()) {
-      for (let unit = first; unit < first + count; unit += 1) this.#doneBytes += catalog.lengthOf(unit);
-    }
+    for (const [first, count] of plan.had.runs()) this.#doneBytes += catalog.bytesOf(first, count);
     this.#refresh = new PeerRefresh(options.findPeers, nowMs, (peers) => this.#takePeers(peers));
     this.#checkpointer = new Checkpointer(options.store, nowMs, {
       lost: (units) => this.#noteLost(units),
@@ -136,10 +135,8 @@ export class Download {
     const lanes = this.#swarm.connected;
     // Another peer begins each time, so that a short file is spread as evenly as a long one.
     this.#turn += 1;
-    const ordered = [
-      ...lanes.slice(this.#turn % Math.max(1, lanes.length)),
-      ...lanes.slice(0, this.#turn % Math.max(1, lanes.length)),
-    ];
+    const first = this.#turn % Math.max(1, lanes.length);
+    const ordered = [...lanes.slice(first), ...lanes.slice(0, first)];
     for (let isMore = true; isMore; ) {
       isMore = false;
       for (const lane of ordered) if (this.#giveOne(lane)) isMore = true;
@@ -200,6 +197,7 @@ export class Download {
       this.#wastedBytes += place.lengthBytes;
       return;
     }
+    const lossCount = this.#lossCount;
     const landing = { slotOffset, lengthBytes: place.lengthBytes, expectation: place.expectation, position: place.position };
     try {
       const fd = await store.acquire(place.fileIndex);
@@ -210,6 +208,11 @@ export class Download {
         lane.isLiar = true;
         this.#swarm.ban(lane, `chunk ${place.chunkIndex} that it sent is not what its hash says`);
         return;
+      }
+      if (lossCount !== this.#lossCount) {
+        // Written while the disk lost chunks: it may be among them, or have been disowned after it was written.
+        this.#wastedBytes += place.lengthBytes;
+        return plan.failed(unit, lane.key, false);
       }
       this.#options.onHash?.(unit, result.hash);
     } catch (error) {
@@ -287,6 +290,7 @@ export class Download {
   }
 
   #noteLost(lost: readonly number[]): void {
+    this.#lossCount += 1;
     for (const unit of lost) {
       this.#options.plan.lost(unit);
       this.#doneBytes -= this.#options.catalog.lengthOf(unit);
