@@ -5,6 +5,7 @@ import { basename, join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
 import { partPaths } from '../store/part-paths.js';
+import { TargetLock } from '../store/target-lock.js';
 import { FetchBench } from '../testkit/fetch-bench.js';
 import { answerRows } from '../testkit/scripted-tracker.js';
 import { seededBytes, testContent } from '../testkit/test-content.js';
@@ -30,6 +31,15 @@ describe('the target is there already', () => {
     expect(peer.askedChunks()).toEqual([]);
     expect(await bench.list()).toEqual(['file.bin']);
     expect(Buffer.compare(await bench.read('file.bin'), content.bytes)).toBe(0);
+  });
+
+  test('the same content where leftovers cannot be cleaned up: it is there all the same', async () => {
+    const peer = await bench.peer(content);
+    await writeFile(target(), content.bytes);
+    // A live process holds the lock, which is like a folder that may not be written to, also for root.
+    const lock = await TargetLock.take(parts().lock);
+    expect(await bench.fetch(content, [peer])).toMatchObject({ isAlreadyThere: true, fetchedBytes: 0 });
+    await lock.release();
   });
 
   test('the same size and other bytes: it is not touched, exit code 13', async () => {

@@ -59,16 +59,14 @@ export async function isSameFile(session: FetchSession, target: string, root: Co
 }
 
 export async function reportThere(session: FetchSession, goal: Goal): Promise<FetchResult> {
-  // A crash between the rename and the end leaves these behind.
-  const store = await PartStore.open({
-    paths: partPaths(goal.target, goal.root ?? '-'),
-    root: goal.root ?? '-',
-    name: goal.name,
-    isFolder: goal.isFolder,
-  });
-  await store.discard();
-  await store.close();
+  await tidyUp(goal).catch(() => undefined);
   return result(session, goal, { fetchedBytes: 0, wastedBytes: 0, peers: [] }, 0, true);
+}
+
+/** A crash between the rename and the end leaves these behind. A folder that may not be written to has none that matter. */
+async function tidyUp({ target, root, name, isFolder }: Goal): Promise<void> {
+  const store = await PartStore.open({ paths: partPaths(target, root ?? '-'), root: root ?? '-', name, isFolder });
+  await store.discard().finally(() => store.close());
 }
 
 export async function fetchGoal(session: FetchSession, goal: Goal, isIndex = false): Promise<FetchResult> {
