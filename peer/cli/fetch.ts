@@ -1,4 +1,5 @@
 /** `peer fetch`: from flags to a fetch, and from its end to an exit code. */
+import { availableParallelism } from 'node:os';
 import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js';
 import { asShoalError } from '../../common/core/errors.js';
 import { parseDurationMs } from '../../common/core/units.js';
@@ -12,6 +13,9 @@ import { JsonDisplay, PersonDisplay } from './fetch-display.js';
 import { createProgress } from './progress.js';
 import { runSharing } from './share-run.js';
 import { listenForStop } from './stop-signal.js';
+
+/** Hash threads of a fetch: four check more bytes a second than a network brings, and each takes about 12 MiB of memory. */
+const THREADS_MAX_COUNT = 4;
 
 export const fetchCommand: CommandSpec = {
   name: 'fetch',
@@ -64,7 +68,7 @@ async function runFetch(input: CommandInput): Promise<number> {
   };
   const stop = listenForStop('What is verified is kept: run the same command again to go on.');
   const seedOptions = { ...serveOptionsOf(input), hashName: 'blake3', isFolderOnly: false, isJson, isQuiet } as const;
-  const pool = new HashPool();
+  const pool = new HashPool({ threadCount: Math.min(THREADS_MAX_COUNT, availableParallelism()) });
   try {
     const ports = { dialer: tcpDialer, clock: realClock, random: realRandom, pool };
     const result = await fetchContent(ports, { ...options, onEvent: (event) => display.event(event), signal: stop.signal });
