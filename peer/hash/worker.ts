@@ -5,7 +5,7 @@
  * before it writes: bytes that are not what was asked for never reach the disk.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
-import { workerData } from 'piscina';
+import { workerData } from 'node:worker_threads';
 import { chunkLength, chunkOffset } from '../../common/core/chunks.js';
 import { asShoalError, systemCode } from '../../common/core/errors.js';
 import { folderFromRaw } from '../../common/core/folder-index.js';
@@ -21,6 +21,7 @@ import type { FolderResult, HashSegment, Landing, LandingResult, SegmentResult, 
 /** Bytes of a chunk that tell a hole from data: one block of usual file systems. */
 const HOLE_PROBE_BYTES = 4096;
 
+// Piscina hands it on as it is; to import it from there would load the whole pool again in every worker.
 const slots = new Uint8Array((workerData as WorkerSetup).slots);
 const block = Buffer.allocUnsafeSlow(CHUNK_BYTES);
 const zeros = Buffer.alloc(HOLE_PROBE_BYTES);
