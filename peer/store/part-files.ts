@@ -103,7 +103,9 @@ export class PartFiles {
     const syncSome = async () => {
       for (let fileIndex = dirty.pop(); fileIndex !== undefined; fileIndex = dirty.pop()) await this.#syncOne(fileIndex);
     };
-    await Promise.all(Array.from({ length: SYNCS_AT_ONCE_COUNT }, syncSome));
+    const ends = await Promise.allSettled(Array.from({ length: SYNCS_AT_ONCE_COUNT }, syncSome));
+    for (const fileIndex of dirty) this.#dirty.add(fileIndex);
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
   }
 
   /** Every folder that the files lie in, those deeper down first, for the final sync; none for a single file. */
@@ -199,6 +201,7 @@ export class PartFiles {
       const own = await open(this.pathOf(fileIndex), constants.O_RDWR | constants.O_NOFOLLOW);
       await own.datasync().finally(() => own.close());
     } catch (error) {
+      this.#dirty.add(fileIndex);
       throw diskError(error, this.pathOf(fileIndex));
     }
   }

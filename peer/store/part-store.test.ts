@@ -44,11 +44,11 @@ async function write(store: PartStore, unit: number): Promise<void> {
 }
 
 /** Lets the next sync fail, after `meanwhile`. */
-async function failNextSync(meanwhile = () => {}): Promise<void> {
+async function failNextSync(meanwhile = () => {}) {
   const handle = await open(folder, 'r');
   const prototype = Object.getPrototypeOf(handle) as FileHandle;
   await handle.close();
-  jest.spyOn(prototype, 'datasync').mockImplementationOnce(async () => {
+  return jest.spyOn(prototype, 'datasync').mockImplementationOnce(async () => {
     meanwhile();
     throw Object.assign(new Error('i/o error'), { code: 'EIO' });
   });
@@ -99,5 +99,19 @@ describe('part store', () => {
     expect(await store.checkpoint()).toEqual([]);
     await store.close();
     expect(await claims()).toEqual([]);
+  });
+
+  test('FS8: a file whose sync failed belongs to the next sync too', async () => {
+    const { store } = await begin();
+    await write(store, 0);
+    store.wrote(0);
+    const datasync = await failNextSync();
+    expect(await store.checkpoint()).toEqual([0]);
+    const before = datasync.mock.calls.length;
+    store.wrote(0);
+    expect(await store.checkpoint()).toEqual([]);
+    // The data's, and the journal's.
+    expect(datasync.mock.calls.length - before).toBe(2);
+    await store.close();
   });
 });
