@@ -124,6 +124,25 @@ describe('download', () => {
     expect(peer.askedChunks().sort()).toEqual([0, 0, 1, 1, 2, 2, 3]);
   });
 
+  test('FS6: a disk that takes longer than the patience with peers is waited for', async () => {
+    let landingCount = 0;
+    let finish = (_result: LandingResult) => {};
+    const slow = new Promise<LandingResult>((resolve) => {
+      finish = resolve;
+    });
+    const land = () => {
+      landingCount += 1;
+      return slow;
+    };
+    const { download, clock } = await start(new FakeStore(), land);
+    const running = download.run();
+    running.catch(() => undefined);
+    await until('all are being written', () => landingCount === CHUNKS);
+    clock.jump(40_000);
+    finish(LANDED);
+    expect(await running).toMatchObject({ fetchedBytes: content.bytes.length });
+  });
+
   test('FS8: a sync that fails while the last chunk comes is no success', async () => {
     const store = new FakeStore();
     const { gate, open } = gateAfter(2);

@@ -271,12 +271,12 @@ export class Download {
     if (this.#isOver) return;
     this.#swarm.add(peers);
     // Nobody is left, and nobody new came: waiting longer helps nobody.
-    if (this.#swarm.isHopeless) this.#giveUp();
+    if (this.#swarm.isHopeless && this.#queue.pending === 0) this.#giveUp();
   }
 
   #giveUpMaybe(nowMs: number): void {
-    const isWaiting = this.#swarm.lanes.some((lane) => lane.asked.size > 0);
-    if (!isWaiting && nowMs - this.#lastProgressMs > this.#options.patienceMs) this.#giveUp();
+    // What has arrived and is being written is under way too: a slow disk is no missing peer.
+    if (this.#queue.pending === 0 && nowMs - this.#lastProgressMs > this.#options.patienceMs) this.#giveUp();
   }
 
   #giveUp(): void {
