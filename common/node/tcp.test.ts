@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { createServer, type Socket } from 'node:net';
 import { describe, expect, test } from '@jest/globals';
 import { rejectionCode } from '../testkit/error-code.js';
@@ -34,6 +35,24 @@ describe('TCP', () => {
     expect(near.log).toEqual(['data', 'closed']);
     expect(near.stream.write('late')).toBe(true);
     await new Promise((resolve) => server.close(resolve));
+  });
+
+  test('TW9: a stream that was reset before it was accepted has no address to speak for, and is never handed out', async () => {
+    const remotes: string[] = [];
+    const listener = await tcpListener.listen({ host: '127.0.0.1', port: 0, connectionsMaxCount: 100 }, (stream) => {
+      remotes.push(stream.remote.ip);
+      stream.destroy();
+      return new RecordingEnd(stream);
+    });
+    // The listener's event loop stands still meanwhile, so it accepts when all is over.
+    const { port } = listener.local;
+    const sendAndReset = `const s = require('node:net').connect(${port}, '127.0.0.1', () => s.write('x', () => s.resetAndDestroy()))`;
+    expect(spawnSync(process.execPath, ['-e', sendAndReset]).status).toBe(0);
+    const near = await dial('127.0.0.1', port);
+    await near.until(() => near.log.length > 0);
+    near.stream.destroy();
+    expect(remotes).toEqual(['127.0.0.1']);
+    await listener.close();
   });
 
   test('TW18: resets of accepted streams cost these streams alone', async () => {

@@ -138,9 +138,11 @@ function dialError(to: HostPort, error: Error): ShoalError {
 export const tcpListener: ListenPort = {
   listen(options, accept) {
     return new Promise((resolve, reject) => {
-      const server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) =>
-        attach(socket, accept(new TcpStream(socket))),
-      );
+      const server = createServer({ allowHalfOpen: true, noDelay: true, keepAlive: true }, (socket) => {
+        // Reset before it was accepted: whose it was can no longer be told, and what it sent could still be read. Nobody may speak so.
+        if (socket.remoteAddress === undefined) dropUnowned(socket);
+        else attach(socket, accept(new TcpStream(socket)));
+      });
       server.maxConnections = options.connectionsMaxCount;
       server.once('error', (error) => reject(listenError(options, error)));
       server.listen({ host: options.host, port: options.port, backlog: 1024 }, () => {
@@ -151,6 +153,11 @@ export const tcpListener: ListenPort = {
     });
   },
 };
+
+function dropUnowned(socket: Socket): void {
+  socket.on('error', () => undefined);
+  socket.destroy();
+}
 
 class TcpListener implements Listener {
   readonly #server: Server;
