@@ -77,15 +77,23 @@ function catalogFile(file: FolderFile, hashName: HashName, known: KnownHashes | 
 }
 
 /** Whether every file of the catalog is below `target` already, byte for byte. Other files there do not matter. */
-export async function isFolderThere(target: string, catalog: Catalog, pool: HashPool): Promise<boolean> {
+export async function isFolderThere(
+  target: string,
+  catalog: Catalog,
+  pool: HashPool,
+  onProgress: (doneBytes: number) => void,
+): Promise<boolean> {
   const paths = catalog.files.map((file) => join(target, file.path ?? ''));
   for (const [index, file] of catalog.files.entries()) {
     const state = await inspectTarget(paths[index] ?? '');
     if (state.kind !== 'file' || state.sizeBytes !== file.sizeBytes) return false;
   }
+  let doneBytes = 0;
   for (const [index, file] of catalog.files.entries()) {
     const root = await hashFileRoot(pool, paths[index] ?? '', file.sizeBytes, file.hashName);
     if (root !== file.root) return false;
+    doneBytes += file.sizeBytes;
+    onProgress(doneBytes);
   }
   return true;
 }

@@ -3,7 +3,6 @@
  *
  *     is it there already? ──► check the part ──► download ──► publish
  */
-import type { Bitfield } from '../../common/core/bitfield.js';
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import { HASH_BYTES } from '../../common/core/hash.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
@@ -33,29 +32,41 @@ export interface Goal {
   readonly peers: readonly PeerAddress[];
 }
 
+/** Whether the target is the goal already, byte for byte. Throws `TARGET_EXISTS` where something else is that may not be replaced. */
 export async function isGoalThere(session: FetchSession, { target, root, catalog, isFolder }: Goal): Promise<boolean> {
   const state = await inspectTarget(target);
   if (state.kind === 'absent') return false;
-  if (session.options.isOverwrite && (state.kind === 'folder') === isFolder) {
-    // The same content need not be written over itself.
-    return root !== undefined && !isFolder && (await isSameFile(session, target, root, catalog));
+  const isSameKind = state.kind === (isFolder ? 'folder' : 'file');
+  if (root !== undefined && isSameKind) {
+    if (isFolder ? await isSameFolder(session, target, catalog) : await isSameFile(session, target, root, catalog)) return true;
   }
-  if (root !== undefined && isFolder && state.kind === 'folder' && (await isFolderThere(target, catalog, session.ports.pool)))
-    return true;
-  if (root !== undefined && !isFolder && (await isSameFile(session, target, root, catalog))) return true;
+  // A file takes the place of a symlink as of a file: by a rename, which does not follow it.
+  if (session.options.isOverwrite && (state.kind === 'folder') === isFolder) return false;
   const what = state.kind === 'other' ? `is ${state.what}` : `exists, is a ${state.kind}, and is not what you asked for`;
-  const advice =
-    (state.kind === 'folder') === isFolder && state.kind !== 'other'
-      ? 'choose another --out, or replace it with --overwrite'
-      : 'choose another --out';
+  const advice = isSameKind ? 'choose another --out, or replace it with --overwrite' : 'choose another --out';
   throw new ShoalError('TARGET_EXISTS', 'environment', `${target} ${what}; ${advice}.`);
+}
+
+function isSameFolder(session: FetchSession, target: string, catalog: Catalog): Promise<boolean> {
+  return isFolderThere(target, catalog, session.ports.pool, checkProgress(session, catalog.totalBytes));
 }
 
 export async function isSameFile(session: FetchSession, target: string, root: ContentRoot, catalog: Catalog): Promise<boolean> {
   const state = await inspectTarget(target);
   if (state.kind !== 'file' || state.sizeBytes !== catalog.totalBytes) return false;
   const hashName = catalog.files[0]?.hashName ?? 'blake3';
-  return (await hashFileRoot(session.ports.pool, target, state.sizeBytes, hashName)) === root;
+  const onProgress = checkProgress(session, state.sizeBytes);
+  return (await hashFileRoot(session.ports.pool, target, state.sizeBytes, hashName, onProgress)) === root;
+}
+
+/** Shows how far a check is, and ends it where the fetch is to stop. */
+function checkProgress(session: FetchSession, totalBytes: number): (doneBytes: number) => void {
+  const { onEvent, signal } = session.options;
+  session.phase('check', 'checking what is there already', totalBytes);
+  return (doneBytes) => {
+    signal.throwIfAborted();
+    onEvent({ event: 'progress', phase: 'check', doneBytes, totalBytes, peers: 0 });
+  };
 }
 
 export async function reportThere(session: FetchSession, goal: Goal): Promise<FetchResult> {
@@ -106,7 +117,8 @@ async function fetchFrom(
     if (isStartingAfresh) await store.discard();
     const { had, damagedCount } = await checkPart(session, goal, store, isStartingAfresh);
     isEmpty = () => had.count === 0 && damagedCount === 0;
-    const resumedBytes = bytesOf(had, catalog);
+    let resumedBytes = 0;
+    for (const [first, count] of had.runs()) resumedBytes += catalog.bytesOf(first, count);
     if (resumedBytes > 0 || damagedCount > 0) {
       onEvent({ event: 'resumed', bytes: resumedBytes, chunks: had.count, damaged: damagedCount });
     }
@@ -129,16 +141,7 @@ async function fetchFrom(
 
 /** What an earlier run left that is right. */
 function checkPart(session: FetchSession, { catalog }: Goal, store: PartStore, isFresh: boolean) {
-  const { signal, onEvent } = session.options;
-  session.phase('check', 'checking what is there already', catalog.totalBytes);
-  return store.begin(catalog, isFresh, session.ports.pool, (doneBytes) => {
-    signal.throwIfAborted();
-    onEvent({ event: 'progress', phase: 'check', doneBytes, totalBytes: catalog.totalBytes, peers: 0 });
-  });
-}
-
-function bytesOf(had: Bitfield, catalog: Catalog): number {
-  return had.runs().reduce((sum, [first, count]) => sum + catalog.bytesOf(first, count), 0);
+  return store.begin(catalog, isFresh, session.ports.pool, checkProgress(session, catalog.totalBytes));
 }
 
 async function download(

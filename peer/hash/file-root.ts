@@ -37,13 +37,14 @@ export async function hashWholeFile(
   return isGood ? hashes : undefined;
 }
 
-/** The root of a file, or `undefined` where it cannot be read whole. */
+/** The root of a file, or `undefined` where it cannot be read whole. What `onProgress` throws ends it. */
 export async function hashFileRoot(
   pool: HashPool,
   path: string,
   sizeBytes: number,
   hashName: HashName,
+  onProgress?: (doneBytes: number) => void,
 ): Promise<ContentRoot | undefined> {
-  const hashes = await hashWholeFile(pool, path, sizeBytes, hashName);
+  const hashes = await hashWholeFile(pool, path, sizeBytes, hashName, onProgress);
   return hashes === undefined ? undefined : pool.root({ sizeBytes, chunkBytes: CHUNK_BYTES, hashes }, hashName);
 }

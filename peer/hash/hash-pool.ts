@@ -25,8 +25,8 @@ const TASKS_PER_WORKER_COUNT = 4;
 /** Chunks in one landing message: a few milliseconds of work. */
 const LANDINGS_PER_TASK_MAX_COUNT = 8;
 
-/** Slots for received chunks: 32 MiB, of which a fast disk touches a few. */
-const SLOT_COUNT = 64;
+/** Slots for received chunks: 24 MiB, of which a fast disk touches a few. */
+const SLOT_COUNT = 48;
 
 /** Megabytes of a worker's heap: its work lies in memory outside of it, so it needs little, and little garbage should pile up. */
 const WORKER_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 256 };

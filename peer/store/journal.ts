@@ -152,9 +152,16 @@ export class Journal {
     await this.#handle.appendFile(encodeRecord({ k: 'hashes', file: fileIndex, hash: known.hashName, hashes: known.hashes }));
   }
 
-  /** Claims units whose data was synced, and syncs the claim. */
+  /** Claims units whose data was synced, and syncs the claim. Where that fails, half a record is taken back. */
   async have(runs: readonly (readonly [number, number])[]): Promise<void> {
-    await this.#handle.appendFile(encodeRecord({ k: 'have', runs }));
+    const { size } = await this.#handle.stat();
+    try {
+      await this.#handle.appendFile(encodeRecord({ k: 'have', runs }));
+    } catch (error) {
+      // What comes after a torn record could not be read.
+      await this.#handle.truncate(size).catch(() => undefined);
+      throw error;
+    }
     await this.#handle.datasync();
   }
 

@@ -19,6 +19,7 @@ import { checkParts } from './part-check.js';
 import { PartFiles } from './part-files.js';
 import type { PartPaths } from './part-paths.js';
 import { publish } from './publish.js';
+import { syncFolder } from './sync-folder.js';
 import { TargetLock } from './target-lock.js';
 
 /** Bytes at the start of a unit that are zeroed to disown it: what a check takes for a hole. */
@@ -41,6 +42,8 @@ export class PartStore {
   #journal: Journal | undefined;
   #files: PartFiles | undefined;
   #fresh: number[] = [];
+  /** Whether the names of part and journal were synced. */
+  #isNamed = false;
   /** Units of each file that are not written. */
   #unitsLeft = new Uint32Array(0);
   #catalog: Catalog | undefined;
@@ -163,6 +166,9 @@ export class PartStore {
       return lost;
     }
     try {
+      // Once: the names of part and journal, without which what they hold would be lost in a power cut.
+      if (!this.#isNamed) await syncFolder(this.#options.paths.folder);
+      this.#isNamed = true;
       await this.#journal?.have(runsOf(units));
     } catch (error) {
       throw diskError(error, this.#options.paths.journal);

@@ -5,13 +5,14 @@
  * fails where the target exists; where links are not to be had, by a check and a rename. With it a file is replaced by one rename; in a
  * folder each listed file is, and what is not listed stays untouched.
  */
-import { link, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
+import { link, lstat, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ShoalError, systemCode } from '../../common/core/errors.js';
 import type { Catalog } from '../fetch/catalog.js';
 import { diskError } from './disk-error.js';
 import type { PartFiles } from './part-files.js';
 import type { PartPaths } from './part-paths.js';
+import { syncFolder } from './sync-folder.js';
 
 /** Files that are finished before the next sync: each may be open while it is. */
 const FINISH_AT_ONCE_COUNT = 32;
@@ -115,9 +116,4 @@ function exists(target: string): ShoalError {
     'environment',
     `${target} exists and is something else; choose another --out, or --overwrite it.`,
   );
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r');
-  await handle.sync().finally(() => handle.close());
 }
