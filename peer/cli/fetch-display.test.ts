@@ -21,6 +21,7 @@ const progress = {
   phase: (name: string, totalBytes: number, doneBytes = 0) => void notes.push(`phase ${name} ${doneBytes}/${totalBytes}`),
   update: (doneBytes: number, note = '') => void notes.push(`update ${doneBytes} ${note}`),
   note: (text: string) => void notes.push(text),
+  result: (text: string) => void process.stdout.write(text),
   stop: () => void notes.push('stop'),
 };
 

@@ -42,7 +42,7 @@ export class PersonDisplay implements FetchDisplay {
 
   result(result: FetchResult): void {
     this.#progress.stop();
-    process.stdout.write(resultText(result));
+    this.#progress.result(resultText(result));
   }
 }
 

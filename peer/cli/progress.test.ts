@@ -1,5 +1,5 @@
-import { describe, expect, test } from '@jest/globals';
-import { RateMeter } from './progress.js';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { createProgress, type Progress, RateMeter } from './progress.js';
 
 describe('rate meter', () => {
   test('the rate is that of the last seconds, not of the whole', () => {
@@ -24,5 +24,78 @@ describe('rate meter', () => {
     const meter = new RateMeter();
     for (let at = 0; at < 100_000; at += 1) meter.update(at, at);
     expect(meter.update(100_000, 100_000)).toBeCloseTo(1000);
+  });
+});
+
+/** What is seen on a terminal of five lines after `written`, with what has scrolled off it. */
+function seenOn(written: string): string[] {
+  const HEIGHT = 5;
+  const lines = [''];
+  let [row, column, savedRow, savedColumn] = [0, 0, 0, 0];
+  const top = () => Math.max(0, lines.length - HEIGHT);
+  for (const [piece] of written.matchAll(/\u001b(?:\[[?\d]*[a-zA-Z]|[78])|./gsu)) {
+    const line = (lines[row] ?? '').padEnd(column);
+    if (piece === '\n') [row, column] = [row + 1, 0];
+    else if (piece === '\r' || piece === '\u001b[1G') column = 0;
+    else if (piece === '\u001b[0K' || piece === '\u001b[K') lines[row] = line.slice(0, column);
+    else if (piece === '\u001b[2K') lines[row] = '';
+    else if (piece === '\u001b7') [savedRow, savedColumn] = [row - top(), column];
+    else if (piece === '\u001b8') [row, column] = [savedRow + top(), savedColumn];
+    else if (!piece.startsWith('\u001b')) {
+      lines[row] = line.slice(0, column) + piece + line.slice(column + 1);
+      column += 1;
+    }
+    while (lines.length <= row) lines.push('');
+  }
+  return lines.map((line) => line.trimEnd()).filter((line) => line !== '');
+}
+
+describe('on a terminal', () => {
+  let written: string;
+  let progress: Progress;
+  const isTTY = { stdout: process.stdout.isTTY, stderr: process.stderr.isTTY };
+  const setTTY = (stdout: boolean, stderr: boolean) => {
+    Object.defineProperty(process.stdout, 'isTTY', { value: stdout, configurable: true });
+    Object.defineProperty(process.stderr, 'isTTY', { value: stderr, configurable: true });
+  };
+  beforeEach(() => {
+    written = '';
+    setTTY(true, true);
+    progress = createProgress({ isQuiet: false, isJson: false });
+    for (const stream of [process.stdout, process.stderr]) {
+      jest.spyOn(stream, 'write').mockImplementation((text) => {
+        written += String(text);
+        return true;
+      });
+    }
+  });
+  afterEach(() => {
+    progress.stop();
+    jest.restoreAllMocks();
+    setTTY(isTTY.stdout, isTTY.stderr);
+  });
+
+  test('notes and results stay whole while there is a bar, and the bar leaves nothing behind', () => {
+    progress.phase('film.mkv', 1000);
+    const told = Array.from({ length: 8 }, (_, at) => `${at % 2 === 0 ? 'note' : 'result'} ${at}`);
+    for (const [at, text] of told.entries()) {
+      progress.update(at * 100, '2 peers');
+      if (at % 2 === 0) progress.note(text);
+      else progress.result(`${text}\n`);
+    }
+    expect(seenOn(written)).toEqual([...told, expect.stringMatching(/^film\.mkv \[■+ +\] 70% .*2 peers$/)]);
+    progress.stop();
+    expect(seenOn(written)).toEqual(told);
+    expect(written.lastIndexOf('\u001b[?25h')).toBeGreaterThan(written.lastIndexOf('\u001b[?25l'));
+  });
+
+  test('a process that ends in the middle of a bar gives the cursor back', () => {
+    const before = process.listeners('exit');
+    progress.phase('film.mkv', 1000);
+    const [onExit] = process.listeners('exit').filter((listener) => !before.includes(listener));
+    onExit?.call(process, 130);
+    expect(seenOn(written)).toEqual([]);
+    expect(written.lastIndexOf('\u001b[?25h')).toBeGreaterThan(written.lastIndexOf('\u001b[?25l'));
+    expect(process.listeners('exit')).toEqual(before);
   });
 });

@@ -29,7 +29,7 @@ export async function runSharing(options: ShareRunOptions, stop: StopSignal): Pr
   const progress = createProgress({ isQuiet, isJson });
   // Whoever reads our output may leave; that ends no sharing.
   process.stdout.on('error', () => undefined);
-  const print = (text: string) => void process.stdout.write(text);
+  const print = (text: string) => progress.result(text);
   const report = new ShareReport({ isJson, isQuiet, trackers, progress, print, nowMs: () => realClock.nowMs() });
   const node = await createNode(
     { dialer: tcpDialer, listener: tcpListener, clock: realClock, random: realRandom, epochNowMs },
