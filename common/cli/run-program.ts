@@ -37,6 +37,9 @@ export interface Outlet {
 
 /** Runs a program; resolves with its exit code and never throws. */
 export async function runProgram(program: ProgramSpec, argv: readonly string[], outlet: Outlet): Promise<number> {
+  for (const stream of [process.stdout, process.stderr]) {
+    if (!stream.listeners('error').includes(passOver)) stream.on('error', passOver);
+  }
   let exitCode = 0;
   const root = new Command(program.name)
     .description(program.summary)
@@ -60,6 +63,9 @@ export async function runProgram(program: ProgramSpec, argv: readonly string[], 
     return report(program, error, outlet);
   }
 }
+
+/** Whoever reads our output may leave (`peer fetch … | head -1`): that ends no fetch, and is no mistake of ours. */
+function passOver(): void {}
 
 function report(program: ProgramSpec, error: unknown, outlet: Outlet): number {
   if (error instanceof CommanderError) {

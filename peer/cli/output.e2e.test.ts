@@ -1,0 +1,28 @@
+/** The built `peer` command, and what it does with its standard output. */
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { expect, test } from '@jest/globals';
+
+const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
+
+/** Runs it to its end; with `isDeaf`, nobody reads what it prints. */
+async function run(args: readonly string[], isDeaf = false) {
+  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const out: string[] = [];
+  const err: string[] = [];
+  if (isDeaf) child.stdout.destroy();
+  else child.stdout.on('data', (text: Buffer) => out.push(text.toString()));
+  child.stderr.on('data', (text: Buffer) => err.push(text.toString()));
+  const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
+  return { code, out: out.join(''), err: err.join('') };
+}
+
+test.each([[['fetch', '--help']], [['completion', 'bash']]])('a reader that has left is no mistake of ours: %j', async (args) => {
+  expect(await run(args, true)).toMatchObject({ code: 0, err: '' });
+});
+
+test('a fetch that nobody listens to ends with its own exit code, and no stack trace', async () => {
+  const { code, err } = await run(['fetch', 'x', '--tracker', '127.0.0.1:1', '--json'], true);
+  expect(code).toBe(6);
+  expect(err).toMatch(/^peer: Tracker 127\.0\.0\.1:1 .*\n$/);
+});
