@@ -48,7 +48,19 @@ export const fetchCommand: CommandSpec = {
   run: runFetch,
 };
 
+/** However early it fails, a program hears of it on standard output. */
 async function runFetch(input: CommandInput): Promise<number> {
+  try {
+    return await fetchOnce(input);
+  } catch (error) {
+    const { code, exitCode, message } = asShoalError(error);
+    if (input.switch('json') === true)
+      process.stdout.write(`${JSON.stringify({ event: 'error', code, exit: exitCode, message })}\n`);
+    throw error;
+  }
+}
+
+async function fetchOnce(input: CommandInput): Promise<number> {
   const shown = input.args[0] ?? '';
   const source = parseFetchSource(shown);
   const hasOwnSources = source.trackers.length > 0 || source.peers.length > 0;
@@ -77,15 +89,8 @@ async function runFetch(input: CommandInput): Promise<number> {
     await pool.close();
     const trackers = [...source.trackers, ...options.trackers];
     return await runSharing({ paths: [result.path], trackers, ...seedOptions }, stop);
-  } catch (error) {
-    progress.stop();
-    const shoal = asShoalError(error);
-    if (isJson)
-      process.stdout.write(
-        `${JSON.stringify({ event: 'error', code: shoal.code, exit: shoal.exitCode, message: shoal.message })}\n`,
-      );
-    throw shoal;
   } finally {
+    progress.stop();
     stop.close();
     await pool.close();
   }

@@ -26,3 +26,13 @@ test('a fetch that nobody listens to ends with its own exit code, and no stack t
   expect(code).toBe(6);
   expect(err).toMatch(/^peer: Tracker 127\.0\.0\.1:1 .*\n$/);
 });
+
+test.each([[['@zz']], [['x', '--tracker', '127.0.0.1:99999']], [['x', '--timeout', 'soon']]])(
+  'with --json wrong usage too is told as an event: %j',
+  async (args) => {
+    const { code, out, err } = await run(['fetch', ...args, '--json']);
+    expect(code).toBe(2);
+    expect(err).toMatch(/^peer: .*\n$/);
+    expect(JSON.parse(out)).toMatchObject({ event: 'error', code: 'USAGE', exit: 2 });
+  },
+);
