@@ -130,6 +130,19 @@ describe('fetching what is shared', () => {
     expect(single.code).toBe(0);
     expect(await isFile(shop.path('single'), files['deep/er/ñ.bin'])).toBe(true);
   });
+
+  test('FS9: a folder of many files, where a process may have 64 files open', async () => {
+    const few = { openFilesMaxCount: 64 };
+    await mkdir(shop.path('crowd'));
+    for (let index = 0; index < 400; index += 1) await writeFile(shop.path('crowd', `${index}`), `file ${index}`);
+    const sharer = shop.start('peer', ['share', shop.path('crowd'), '--tracker', tracker, '--json'], few);
+    const [, link = ''] = await sharer.waitFor(/"name":"crowd",.*"link":"(magnet:[^"]+)"/);
+    const { code, stderr } = await shop.run('peer', ['fetch', link, '--out', shop.path('crowd-copy')], few);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.not.stringContaining('EMFILE') });
+    for (let index = 0; index < 400; index += 1) {
+      expect(await isFile(shop.path('crowd-copy', `${index}`), Buffer.from(`file ${index}`))).toBe(true);
+    }
+  });
 });
 
 /** The first event of a kind among lines of JSON. */

@@ -19,6 +19,8 @@ export interface StartOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Gives up root's rights, where the test has them, before the command begins: root may write and read everything. */
   readonly isUnprivileged?: boolean;
+  /** Files and sockets that the process may have open. */
+  readonly openFilesMaxCount?: number;
 }
 
 export interface Ending {
@@ -96,7 +98,10 @@ export class Workshop {
   }
 
   start(program: 'peer' | 'tracker', args: readonly string[], options: StartOptions = {}): SpawnedCommand {
-    const child = spawn(process.execPath, [...entryOf(program, options.isUnprivileged === true), ...args], {
+    const command = [process.execPath, ...entryOf(program, options.isUnprivileged === true), ...args];
+    const { openFilesMaxCount } = options;
+    if (openFilesMaxCount !== undefined) command.unshift('sh', '-c', `ulimit -n ${openFilesMaxCount}; exec "$@"`, 'sh');
+    const child = spawn(command[0] ?? '', command.slice(1), {
       cwd: options.cwd ?? this.folder,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: {
@@ -107,9 +112,9 @@ export class Workshop {
         ...options.env,
       },
     });
-    const command = new SpawnedCommand(child);
-    this.#commands.push(command);
-    return command;
+    const spawned = new SpawnedCommand(child);
+    this.#commands.push(spawned);
+    return spawned;
   }
 
   /** Starts a command and waits for its end. */

@@ -1,12 +1,15 @@
 /**
- * A bounded set of open files, shared by all streams: the ones used last stay open, and whoever wants one more waits.
+ * A bounded set of open files, shared by all streams: the ones used last stay open, and whoever wants one more waits. Where the process
+ * may have fewer files open than thought, fewer are kept.
  *
  * Invariant: a file is closed only while nobody reads from it, and at most `maxCount` are open.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
 import { ShoalError } from '../../common/core/errors.js';
 import { OPEN_FILES_MAX_COUNT } from '../../common/core/limits.js';
+import { breathe } from '../../common/node/clock.js';
+import { openPatiently } from '../../common/node/open-patiently.js';
 
 export interface OpenFile {
   readonly path: string;
@@ -18,11 +21,13 @@ export interface OpenFile {
 }
 
 export class OpenFiles {
-  readonly #maxCount: number;
+  #maxCount: number;
   /** By path, the one used longest ago first. */
   readonly #files = new Map<string, OpenFile>();
   readonly #waiting: (() => void)[] = [];
   #openCount = 0;
+  /** Of the open ones, those whose handle is there. */
+  #readyCount = 0;
   #isClosed = false;
 
   constructor(maxCount: number = OPEN_FILES_MAX_COUNT) {
@@ -71,14 +76,30 @@ export class OpenFiles {
   #open(path: string): OpenFile {
     this.#openCount += 1;
     // Never through a symlink that took the file's place, and never waiting for the other end of a pipe.
-    const handle = open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
+    const handle = openPatiently(path, flags, () => this.#makeRoom());
     const file: OpenFile = { path, handle, users: 1, isStale: false };
     this.#files.set(path, file);
+    handle.then(
+      () => {
+        this.#readyCount += 1;
+      },
+      () => undefined,
+    );
     handle.catch(() => {
       if (this.#files.get(path) === file) this.#files.delete(path);
       file.isStale = true;
     });
     return file;
+  }
+
+  /** The process has no file handle left: gives one back, or waits for one. False where none of ours is open. */
+  async #makeRoom(): Promise<boolean> {
+    if (this.#readyCount === 0) return false;
+    this.#maxCount = Math.max(1, Math.min(this.#maxCount, this.#readyCount));
+    if (!this.#closeOne()) await new Promise<void>((resume) => this.#waiting.push(resume));
+    await breathe();
+    return true;
   }
 
   #closeOne(): boolean {
@@ -93,6 +114,12 @@ export class OpenFiles {
   #close(file: OpenFile): void {
     if (this.#files.get(file.path) === file) this.#files.delete(file.path);
     this.#openCount -= 1;
-    file.handle.then((handle) => handle.close()).catch(() => undefined);
+    file.handle
+      .then((handle) => {
+        this.#readyCount -= 1;
+        return handle.close();
+      })
+      .catch(() => undefined)
+      .finally(() => this.#waiting.shift()?.());
   }
 }

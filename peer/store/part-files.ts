@@ -6,9 +6,10 @@
  * Invariant: a handle with users is never closed; a file that was written is in `dirty` until a sync of it succeeded.
  */
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ShoalError, systemCode } from '../../common/core/errors.js';
+import { openPatiently } from '../../common/node/open-patiently.js';
 import type { Catalog } from '../fetch/catalog.js';
 import { diskError } from './disk-error.js';
 
@@ -32,6 +33,10 @@ export class PartFiles {
   readonly #finished = new Set<number>();
   readonly #finishing = new Set<Promise<void>>();
   #dirty = new Set<number>();
+  /** Open files whose handle is there. */
+  #readyCount = 0;
+  /** Who waits for a file that is not used any more. */
+  readonly #waiting: (() => void)[] = [];
 
   constructor(part: string, catalog: Catalog) {
     this.#part = part;
@@ -69,7 +74,8 @@ export class PartFiles {
       // Writing gave it another time.
       this.#finished.delete(fileIndex);
     }
-    if (this.#open.size > IDLE_HANDLES_MAX_COUNT) this.#closeOldest();
+    if (this.#open.size > IDLE_HANDLES_MAX_COUNT) void this.#closeOldest();
+    if (file.userCount === 0) this.#waiting.shift()?.();
   }
 
   /** What an earlier run wrote may not be on the disk yet: it belongs to the next sync. */
@@ -134,7 +140,7 @@ export class PartFiles {
     const path = this.pathOf(fileIndex);
     const sizeBytes = this.#catalog.files[fileIndex]?.sizeBytes ?? 0;
     if (path !== this.#part) await this.#makeFolder(dirname(path));
-    const handle = await open(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW, 0o666);
+    const handle = await this.#openFile(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW);
     try {
       const stats = await handle.stat();
       // A second name would show, and change, what is unfinished.
@@ -142,6 +148,7 @@ export class PartFiles {
         throw new ShoalError('TARGET_EXISTS', 'environment', `${path} is in the way; move it elsewhere.`);
       // Longer or shorter, it becomes what it should be; surplus bytes are cut, missing ones are a hole.
       if (stats.size !== sizeBytes) await handle.truncate(sizeBytes);
+      this.#readyCount += 1;
       return handle;
     } catch (error) {
       await handle.close();
@@ -198,7 +205,7 @@ export class PartFiles {
         }
         return;
       }
-      const own = await open(this.pathOf(fileIndex), constants.O_RDWR | constants.O_NOFOLLOW);
+      const own = await this.#openFile(this.pathOf(fileIndex), constants.O_RDWR | constants.O_NOFOLLOW);
       await own.datasync().finally(() => own.close());
     } catch (error) {
       this.#dirty.add(fileIndex);
@@ -206,12 +213,27 @@ export class PartFiles {
     }
   }
 
-  #closeOldest(): void {
+  #openFile(path: string, flags: number): Promise<FileHandle> {
+    return openPatiently(path, flags, () => this.#makeRoom(), 0o666);
+  }
+
+  /** The process has no file handle left: gives one back, or waits until one is not used. False where none of ours is open. */
+  async #makeRoom(): Promise<boolean> {
+    const closing = this.#closeOldest();
+    if (closing !== undefined) await closing;
+    else if (this.#readyCount > 0) await new Promise<void>((resume) => this.#waiting.push(resume));
+    else return false;
+    return true;
+  }
+
+  /** Closes the file that was used longest ago, if one is not in use. */
+  #closeOldest(): Promise<void> | undefined {
     for (const [fileIndex, file] of this.#open) {
       if (file.userCount > 0) continue;
       this.#open.delete(fileIndex);
-      file.handle.then((handle) => handle.close()).catch(() => undefined);
-      return;
+      this.#readyCount -= 1;
+      return file.handle.then((handle) => handle.close()).catch(() => undefined);
     }
+    return undefined;
   }
 }
