@@ -3,7 +3,7 @@
  * not what is measured. Nothing is left behind.
  */
 import { randomFillSync } from 'node:crypto';
-import { mkdtempSync, rmSync, statfsSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,6 +25,7 @@ export interface Scratch {
 export function createScratch(neededBytes: number, parent?: string): Scratch {
   const isInMemory = parent === undefined && freeBytes(MEMORY_FOLDER) > neededBytes * 1.1 && neededBytes < 8 * 1024 ** 3;
   const place = parent ?? (isInMemory ? MEMORY_FOLDER : tmpdir());
+  if (!existsSync(place)) throw new Error(`There is no folder ${place}; make it first.`);
   if (freeBytes(place) < neededBytes * 1.05) {
     throw new Error(`${place} has no room for ${Math.ceil(neededBytes / 2 ** 20)} MiB; name another place with --directory.`);
   }
