@@ -1,6 +1,9 @@
 /** The grammar that all lines share: tokens separated by one space, then `key=value` attributes, then replies `OK …` and `ERR …`. */
 import { ShoalError, WIRE_CODES, type WireCode } from '../core/errors.js';
 
+/** Control characters, and marks that reorder or hide text on a terminal. */
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u061c\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g;
+
 function refuse(why: string): never {
   throw new ShoalError('BAD_REQUEST', 'remote', why);
 }
@@ -40,9 +43,12 @@ export function parseFileSize(text: string): number {
   return parseCount(text, Number.MAX_SAFE_INTEGER) ?? refuse('A file size is a decimal number of bytes, at most 2^53 - 1.');
 }
 
-/** `ERR <CODE> <text>\n`. Control characters in the text become `?`, and it is cut to what a line can hold. */
+/**
+ * `ERR <CODE> <text>\n`. Control characters and marks that reorder text become `?`, since the text may quote what a stranger sent; it is
+ * cut to what a line can hold.
+ */
 export function formatErr(code: WireCode, text: string): string {
-  return `ERR ${code} ${text.replace(/[\u0000-\u001f\u007f-\u009f]/g, '?').slice(0, 400)}\n`;
+  return `ERR ${code} ${text.replace(UNPRINTABLE, '?').slice(0, 400)}\n`;
 }
 
 /** The error that a line `ERR <CODE> <text>` stands for, or `undefined` where the line is no error. An unknown code is `INTERNAL`. */
@@ -55,10 +61,5 @@ export function parseErr(line: string): ShoalError | undefined {
 
 /** Text from elsewhere made safe for a terminal and a log: control and direction marks escaped, at most 300 characters. */
 export function printable(text: string): string {
-  return text
-    .slice(0, 300)
-    .replace(
-      /[\u0000-\u001f\u007f-\u009f\u061c\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]/g,
-      (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-    );
+  return text.slice(0, 300).replace(UNPRINTABLE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
