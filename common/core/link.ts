@@ -52,7 +52,7 @@ export function parseLink(text: string): Link {
   const urn = query.getAll('xt').find((value) => value.startsWith(URN));
   if (urn === undefined) return refuse(`it has no xt=${URN}<root>`);
   const root = urn.slice(URN.length);
-  if (!isContentRoot(root)) return refuse('its root is not 64 lower-case hex digits; was it cut off?');
+  if (!isContentRoot(root)) return refuse('its root is not 64 lower-case hex digits, perhaps because it was cut off');
   const name = query.get('dn');
   const size = query.get('xl');
   if (size !== null && !(/^(0|[1-9][0-9]{0,15})$/.test(size) && isSize(Number(size)))) return refuse('xl is no size in bytes');

@@ -64,7 +64,7 @@ export class ShareReport implements NodeEvents {
     const nowMs = this.#options.nowMs();
     if (nowMs - this.#progressMs < PROGRESS_EVENT_MS) return;
     this.#progressMs = nowMs;
-    this.#event({ event: 'progress', phase: 'hash', done: this.#doneBytes, total: this.#totalBytes });
+    this.#event({ event: 'progress', phase: 'hash', doneBytes: this.#doneBytes, totalBytes: this.#totalBytes });
   }
 
   /** All that was asked for is hashed, or its hashing was ended. Idempotent. */
@@ -72,7 +72,7 @@ export class ShareReport implements NodeEvents {
     if (this.#isHashedAll) return;
     this.#isHashedAll = true;
     this.#options.progress.stop();
-    this.#event({ event: 'progress', phase: 'hash', done: this.#doneBytes, total: this.#totalBytes });
+    this.#event({ event: 'progress', phase: 'hash', doneBytes: this.#doneBytes, totalBytes: this.#totalBytes });
   }
 
   indexed(content: SharedContent, fileCount: number | undefined): void {

@@ -37,7 +37,7 @@ async function runVerify(input: CommandInput): Promise<number> {
     progress.stop();
     if (isJson) process.stdout.write(`${JSON.stringify({ event: 'verified', path, size: foundBytes, root, ok: isRight })}\n`);
     else if (isRight) process.stdout.write(`${path}: verified, ${formatBytes(foundBytes)}\n`);
-    if (!isRight) throw new ShoalError('VERIFY_FAILED', 'environment', `${path} is not what ${what.slice(0, 80)} names.`);
+    if (!isRight) throw new ShoalError('VERIFY_FAILED', 'environment', `${path} is not what @${root} names.`);
     return 0;
   } finally {
     progress.stop();
