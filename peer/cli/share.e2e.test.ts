@@ -9,7 +9,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parseLink } from '../../common/core/link.js';
-import { ScriptedTracker, yes } from '../discovery/scripted-tracker.js';
+import { ScriptedTracker, yes } from '../testkit/scripted-tracker.js';
 
 const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
 
@@ -58,7 +58,7 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const command of commands) command.child.kill('SIGKILL');
   await Promise.all(commands.map((command) => command.exit));
-  await tracker.stop();
+  await tracker.close();
   await rm(folder, { recursive: true, force: true });
 });
 
@@ -132,7 +132,7 @@ describe('peer share', () => {
 
   test('NW6: with the tracker down it says so once, serves, and registers when the tracker comes', async () => {
     await tracker.start();
-    await tracker.stop();
+    await tracker.close();
     await writeFile(join(folder, 'file'), 'x');
     const command = run('share', join(folder, 'file'), '--tracker', `127.0.0.1:${tracker.address.port}`);
     await command.until(() => command.err.includes('Nothing listens at'));

@@ -6,8 +6,8 @@ import { parseContentRoot } from '../../common/core/root.js';
 import { tcpDialer } from '../../common/node/tcp.js';
 import type { Clock } from '../../common/ports/clock.js';
 import type { Dialer } from '../../common/ports/net.js';
+import { ScriptedTracker, yes } from '../testkit/scripted-tracker.js';
 import { type Announcement, Announcer } from './announcer.js';
-import { ScriptedTracker, yes } from './scripted-tracker.js';
 
 /** Announce timers run when the test says so, but for those without delay; deadlines never do by themselves. */
 class Rounds implements Clock {
@@ -60,7 +60,7 @@ beforeEach(() => {
   trackers = [];
 });
 afterEach(async () => {
-  await Promise.all(trackers.map((tracker) => tracker.stop()));
+  await Promise.all(trackers.map((tracker) => tracker.close()));
   await announcer?.close();
 });
 
@@ -123,7 +123,7 @@ describe('announcer', () => {
     const tracker = await startTracker();
     begin([tracker.address]).announce([contentOf('a')]);
     await until('a at 127.0.0.1 0');
-    await tracker.stop();
+    await tracker.close();
     await rounds.next();
     await until('lost 0 NETWORK');
     const pauses = [await rounds.next(), await rounds.next(), await rounds.next()];

@@ -3,7 +3,7 @@ import { parseFileName } from '../../common/core/file-name.js';
 import { tcpDialer } from '../../common/node/tcp.js';
 import { type LookupRow, parseLookupRow } from '../../common/wire/tracker-lines.js';
 import { JumpClock } from '../testkit/jump-clock.js';
-import { type Answer, ScriptedTracker } from '../testkit/scripted-tracker.js';
+import { type Script, ScriptedTracker } from '../testkit/scripted-tracker.js';
 import { ContentFinder, groupRows } from './find-content.js';
 
 const closing: { close(): Promise<void> }[] = [];
@@ -15,8 +15,8 @@ const [one, two] = ['11'.repeat(32), '22'.repeat(32)];
 const rowsOf = (...lines: string[]): LookupRow[] => lines.map(parseLookupRow);
 const ref = { by: 'name', name: parseFileName('x') } as const;
 
-async function finderOf(...answers: Answer[]): Promise<{ finder: ContentFinder; trackers: ScriptedTracker[] }> {
-  const trackers = await Promise.all(answers.map((answer) => ScriptedTracker.start(answer)));
+async function finderOf(...answers: Script[]): Promise<{ finder: ContentFinder; trackers: ScriptedTracker[] }> {
+  const trackers = await Promise.all(answers.map((answer) => ScriptedTracker.started(answer)));
   const addresses = trackers.map(({ address }) => address);
   const finder = new ContentFinder({ dialer: tcpDialer, clock: new JumpClock() }, [...addresses, ...addresses]);
   closing.push(...trackers, finder);
@@ -50,7 +50,7 @@ describe('finding a content', () => {
 
   test('a tracker that fails is named; one that says NOT_FOUND has answered', async () => {
     const { finder } = await finderOf(
-      (_line, socket) => void socket.destroy(),
+      () => 'hang-up',
       () => 'ERR NOT_FOUND Nobody has it.\n',
       () => `OK 1\n10.0.0.1:1 5 ${one}\n`,
     );

@@ -9,7 +9,7 @@ import {
 import { parseContentRoot } from '../../common/core/root.js';
 import { tcpDialer } from '../../common/node/tcp.js';
 import type { Clock } from '../../common/ports/clock.js';
-import { ScriptedTracker, yes } from './scripted-tracker.js';
+import { ScriptedTracker, yes } from '../testkit/scripted-tracker.js';
 import { type RegisterRequest, TrackerClient } from './tracker-client.js';
 
 const root = parseContentRoot('ab'.repeat(32));
@@ -34,7 +34,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await client.close();
-  await tracker.stop();
+  await tracker.close();
 });
 
 function requests(count: number): RegisterRequest[] {
@@ -127,7 +127,7 @@ describe('tracker client', () => {
   });
 
   test('a tracker that is not there is NETWORK with advice; after close everything is STOPPED', async () => {
-    await tracker.stop();
+    await tracker.close();
     await expect(lookup()).rejects.toMatchObject({ code: 'NETWORK', message: expect.stringContaining('Nothing listens at') });
     await client.close();
     await expect(lookup()).rejects.toMatchObject({ code: 'STOPPED' });

@@ -13,7 +13,7 @@ import { parseFetchSource } from '../fetch/fetch-source.js';
 import { HashPool } from '../hash/hash-pool.js';
 import { JumpClock } from './jump-clock.js';
 import { type Misbehaviour, ScriptedPeer } from './scripted-peer.js';
-import { type Answer, ScriptedTracker } from './scripted-tracker.js';
+import { type Script, ScriptedTracker } from './scripted-tracker.js';
 import type { TestContent } from './test-content.js';
 import { until } from './until.js';
 
@@ -54,8 +54,8 @@ export class FetchBench {
     return peer;
   }
 
-  async tracker(answer: Answer): Promise<ScriptedTracker> {
-    const tracker = await ScriptedTracker.start(answer);
+  async tracker(script: Script): Promise<ScriptedTracker> {
+    const tracker = await ScriptedTracker.started(script);
     this.#closing.push(tracker);
     return tracker;
   }

@@ -1,79 +1,86 @@
-/** A tracker on 127.0.0.1 that answers each line as a test says. */
+/** A tracker on a real socket that answers as a test says, so that failures can be had when they are wanted; it can be restarted. */
+import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
 import type { HostPort, PeerAddress } from '../../common/core/peer-address.js';
 import { formatLookupRow } from '../../common/wire/tracker-lines.js';
 import type { TestContent } from './test-content.js';
 
-/** The bytes that answer a request line; `undefined`: no answer. */
-export type Answer = (line: string, socket: Socket) => string | Uint8Array | undefined;
+/** The reply to a line, with its LFs; `undefined` says nothing, `'hang-up'` ends the connection. */
+export type Script = (line: string) => string | undefined;
 
 export class ScriptedTracker {
-  readonly address: HostPort;
-  /** Request lines, in order. */
   readonly lines: string[] = [];
-  connectionCount = 0;
-  /** May be changed while it runs. */
-  answer: Answer;
-  readonly #server: Server;
+  script: Script;
+  #server: Server | undefined;
   readonly #sockets = new Set<Socket>();
+  readonly #wakes = new Set<() => void>();
+  connectionCount = 0;
+  address: HostPort = { host: '127.0.0.1', port: 0 };
 
-  /** `port` 0: any. */
-  static async start(answer: Answer, port = 0): Promise<ScriptedTracker> {
-    const server = createServer({ allowHalfOpen: true });
-    await new Promise<void>((resolve) => server.listen({ host: '127.0.0.1', port }, resolve));
-    return new ScriptedTracker(server, answer);
+  constructor(script: Script) {
+    this.script = script;
   }
 
-  private constructor(server: Server, answer: Answer) {
-    const at = server.address();
-    this.address = { host: '127.0.0.1', port: typeof at === 'object' && at !== null ? at.port : 0 };
-    this.#server = server;
-    this.answer = answer;
-    server.on('connection', (socket) => this.#accept(socket));
+  /** One that listens already. */
+  static async started(script: Script): Promise<ScriptedTracker> {
+    const tracker = new ScriptedTracker(script);
+    await tracker.start();
+    return tracker;
   }
 
-  /** Connections that are open. */
-  get openCount(): number {
-    return this.#sockets.size;
-  }
-
-  /** Sends something that was not asked for, to all. */
-  say(text: string): void {
-    for (const socket of this.#sockets) socket.write(text);
-  }
-
-  cutAll(): void {
-    for (const socket of this.#sockets) socket.destroy();
-  }
-
-  async close(): Promise<void> {
-    this.cutAll();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
-  }
-
-  #accept(socket: Socket): void {
-    this.connectionCount += 1;
-    this.#sockets.add(socket);
-    socket.on('error', () => undefined);
-    socket.on('end', () => socket.end());
-    socket.on('close', () => this.#sockets.delete(socket));
-    let held = '';
-    socket.on('data', (bytes: Buffer) => {
-      const lines = (held + bytes.toString('utf8')).split('\n');
-      held = lines.pop() ?? '';
-      for (const line of lines) {
+  async start(): Promise<void> {
+    this.#server = createServer((socket) => {
+      this.connectionCount += 1;
+      this.#sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => this.#sockets.delete(socket));
+      createInterface({ input: socket }).on('line', (line) => {
         this.lines.push(line);
-        const reply = this.answer(line, socket);
-        if (reply !== undefined && socket.writable) socket.write(reply);
-      }
-    });
+        const reply = this.script(line);
+        if (reply === 'hang-up') socket.destroy();
+        else if (reply !== undefined) socket.write(reply);
+        for (const wake of this.#wakes) wake();
+      });
+    }).listen(this.address.port, '127.0.0.1');
+    await once(this.#server, 'listening');
+    const bound = this.#server.address();
+    if (typeof bound === 'object' && bound !== null) this.address = { host: '127.0.0.1', port: bound.port };
   }
+
+  /** The first line that matches, as soon as `count` of them have come. */
+  async told(pattern: RegExp, count = 1): Promise<string> {
+    for (;;) {
+      const found = this.lines.filter((line) => pattern.test(line));
+      if (found[0] !== undefined && found.length >= count) return found[0];
+      await new Promise<void>((resolve) => this.#wakes.add(resolve));
+    }
+  }
+
+  /** Ends all connections and frees the port, as a restart does. */
+  async close(): Promise<void> {
+    const server = this.#server;
+    this.#server = undefined;
+    if (server === undefined) return;
+    const closed = once(server, 'close');
+    server.close();
+    for (const socket of this.#sockets) socket.destroy();
+    await closed;
+  }
+}
+
+/** Says yes to everything, as a tracker with an interval of a minute. */
+export function yes(line: string): string {
+  const [verb, , , address = ''] = line.split(' ');
+  if (verb === 'UNREGISTER') return 'OK 1\n';
+  if (verb === 'LOOKUP') return 'OK 0\n';
+  return `OK interval=60 ttl=180${verb === 'REGISTER' ? ` address=${address.replace('*', '127.0.0.1')}` : ''}\n`;
 }
 
 /** Answers every LOOKUP with these rows. */
 export function answerRows(
   rows: readonly { readonly content: TestContent; readonly peer: PeerAddress; readonly isRootless?: boolean }[],
-): Answer {
+): Script {
   const lines = rows.map(({ content, peer, isRootless }) =>
     formatLookupRow({ address: peer, sizeBytes: content.bytes.length, root: isRootless === true ? undefined : content.root }),
   );
