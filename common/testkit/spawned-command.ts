@@ -8,11 +8,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { repoRoot } from './repo-root.js';
-
-/** The user id of nobody on Linux and elsewhere. */
-const NOBODY = 65_534;
 
 export interface StartOptions {
   readonly cwd?: string;
@@ -98,8 +94,9 @@ export class Workshop {
   }
 
   start(program: 'peer' | 'tracker', args: readonly string[], options: StartOptions = {}): SpawnedCommand {
-    const command = [process.execPath, ...entryOf(program, options.isUnprivileged === true), ...args];
-    const { openFilesMaxCount } = options;
+    const command = [process.execPath, join(repoRoot, 'dist', program, 'main.js'), ...args];
+    const { isUnprivileged, openFilesMaxCount } = options;
+    if (isUnprivileged === true) command.unshift(...withoutRights());
     if (openFilesMaxCount !== undefined) command.unshift('sh', '-c', `ulimit -n ${openFilesMaxCount}; exec "$@"`, 'sh');
     const child = spawn(command[0] ?? '', command.slice(1), {
       cwd: options.cwd ?? this.folder,
@@ -145,18 +142,12 @@ export class Workshop {
   }
 }
 
-/** Arguments to Node that run a program; as nobody, its code is loaded first, since nobody may not be allowed to read it. */
-function entryOf(program: string, isUnprivileged: boolean): string[] {
-  const main = join(repoRoot, 'dist', program, 'main.js');
-  if (!isUnprivileged || process.getuid?.() !== 0) return [main];
-  const urlOf = (path: string) => JSON.stringify(pathToFileURL(join(repoRoot, 'dist', path)).href);
-  const script = `
-    const { program } = await import(${urlOf(`${program}/cli/program.js`)});
-    const { runProgram } = await import(${urlOf('common/cli/run-program.js')});
-    process.setgid(${NOBODY}); process.setuid(${NOBODY});
-    const outlet = { error: (text) => process.stderr.write(text), env: process.env };
-    process.exitCode = await runProgram(program, process.argv.slice(1), outlet);`;
-  return ['--input-type=module', '-e', script, '--'];
+/**
+ * What comes before a command line so that it has no more rights than its user: root without capabilities is bound by permission bits
+ * like anybody, and can still read the program, wherever only root can. Nothing where the test is not root.
+ */
+function withoutRights(): string[] {
+  return process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-all', '--inh-caps=-all'] : [];
 }
 
 /** Whether a file holds exactly these bytes. A matcher that could show the difference would take seconds for a megabyte. */

@@ -11,6 +11,7 @@ export interface StopSignal {
 export function listenForStop(advice: string): StopSignal {
   const controller = new AbortController();
   const stop = (error: ShoalError) => {
+    // The second signal: whoever sends it does not want to wait for goodbyes and syncs.
     if (controller.signal.aborted) process.exit(error.exitCode);
     controller.abort(error);
   };

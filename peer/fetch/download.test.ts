@@ -143,14 +143,17 @@ describe('download', () => {
     expect(await running).toMatchObject({ fetchedBytes: content.bytes.length });
   });
 
-  test('FS8: a sync that fails while the last chunk comes is no success', async () => {
+  /** A download whose last chunks land while a checkpoint is under way, which then ends as `settle` says. */
+  async function endWithCheckpoint(
+    settle: (lose: (units: readonly number[]) => void, fail: (error: ShoalError) => void) => void,
+  ) {
     const store = new FakeStore();
     const { gate, open } = gateAfter(2);
     const { download, clock } = await start(store, undefined, { gate });
-    let lose = (_units: readonly number[]) => {};
+    let settleNow = () => {};
     store.results = [
-      new Promise((resolve) => {
-        lose = resolve;
+      new Promise((resolve, reject) => {
+        settleNow = () => settle(resolve, reject);
       }),
     ];
     const running = download.run();
@@ -161,31 +164,18 @@ describe('download', () => {
     open();
     await until('the rest is written', () => store.written.length === 2);
     await turn();
-    lose([0, 1]);
-    await expect(running).rejects.toMatchObject({ code: 'IO' });
+    settleNow();
+    return running;
+  }
+
+  test('FS8: a sync that fails while the last chunk comes is no success', async () => {
+    await expect(endWithCheckpoint((lose) => lose([0, 1]))).rejects.toMatchObject({ code: 'IO' });
   });
 
   test('FS6: a disk that turns out to be full while the last chunk comes is no success', async () => {
-    const store = new FakeStore();
-    const { gate, open } = gateAfter(2);
-    const { download, clock } = await start(store, undefined, { gate });
-    let fail = (_error: ShoalError) => {};
-    store.results = [
-      new Promise((_resolve, reject) => {
-        fail = reject;
-      }),
-    ];
-    const running = download.run();
-    running.catch(() => undefined);
-    await until('two are written', () => store.written.length === 2);
-    clock.jump(2500);
-    await until('the checkpoint is under way', () => store.checkpoints.length === 1);
-    open();
-    await until('the rest is written', () => store.written.length === 2);
-    await turn();
     // The store has disowned its chunks by now: to go on would publish holes.
-    fail(new ShoalError('DISK_FULL', 'environment', 'No space left.'));
-    await expect(running).rejects.toMatchObject({ code: 'DISK_FULL' });
+    const full = new ShoalError('DISK_FULL', 'environment', 'No space left.');
+    await expect(endWithCheckpoint((_lose, fail) => fail(full))).rejects.toMatchObject({ code: 'DISK_FULL' });
   });
 
   test('FS6: a disk that is full ends it with its own code, and blames nobody', async () => {

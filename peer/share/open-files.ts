@@ -84,12 +84,11 @@ export class OpenFiles {
       () => {
         this.#readyCount += 1;
       },
-      () => undefined,
+      () => {
+        if (this.#files.get(path) === file) this.#files.delete(path);
+        file.isStale = true;
+      },
     );
-    handle.catch(() => {
-      if (this.#files.get(path) === file) this.#files.delete(path);
-      file.isStale = true;
-    });
     return file;
   }
 

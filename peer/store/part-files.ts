@@ -60,6 +60,7 @@ export class PartFiles {
     } catch (error) {
       file.userCount -= 1;
       if (this.#open.get(fileIndex) === file) this.#open.delete(fileIndex);
+      this.#wakeWaiter();
       throw diskError(error, this.pathOf(fileIndex));
     }
   }
@@ -75,7 +76,7 @@ export class PartFiles {
       this.#finished.delete(fileIndex);
     }
     if (this.#open.size > IDLE_HANDLES_MAX_COUNT) void this.#closeOldest();
-    if (file.userCount === 0) this.#waiting.shift()?.();
+    this.#wakeWaiter();
   }
 
   /** What an earlier run wrote may not be on the disk yet: it belongs to the next sync. */
@@ -181,8 +182,8 @@ export class PartFiles {
     try {
       const handle = await this.#open.get(fileIndex)?.handle;
       // The owner can always read and write, or the next sync could not open it.
-      if (file.mode !== undefined) await handle?.chmod(file.mode | 0o600);
-      // A time that the file system cannot hold is a hint that is not taken.
+      // Bits or a time that the file system cannot hold are hints that are not taken.
+      if (file.mode !== undefined) await handle?.chmod(file.mode | 0o600).catch(() => undefined);
       if (file.mtimeMs !== undefined) await handle?.utimes(file.mtimeMs / 1000, file.mtimeMs / 1000).catch(() => undefined);
     } catch (error) {
       throw diskError(error, this.pathOf(fileIndex));
@@ -202,6 +203,7 @@ export class PartFiles {
           await (await file.handle).datasync();
         } finally {
           file.userCount -= 1;
+          this.#wakeWaiter();
         }
         return;
       }
@@ -224,6 +226,11 @@ export class PartFiles {
     else if (this.#readyCount > 0) await new Promise<void>((resume) => this.#waiting.push(resume));
     else return false;
     return true;
+  }
+
+  /** Something may have become free: whoever waited longest looks again. */
+  #wakeWaiter(): void {
+    this.#waiting.shift()?.();
   }
 
   /** Closes the file that was used longest ago, if one is not in use. */

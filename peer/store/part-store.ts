@@ -162,7 +162,8 @@ export class PartStore {
         await this.#disown(some);
         for (const unit of some) lost.push(unit);
       }
-      if (error instanceof ShoalError && error.code === 'DISK_FULL') throw error;
+      // Anything but a failed sync is told as what it is, and is not mended by fetching again.
+      if (error instanceof ShoalError && error.code !== 'IO') throw error;
       return lost;
     }
     try {

@@ -28,6 +28,7 @@ function firstSignal(): Promise<NodeJS.Signals> {
     let isStopping = false;
     for (const signal of ['SIGINT', 'SIGTERM'] as const) {
       process.on(signal, () => {
+        // The second signal: whoever sends it does not want to wait for clients.
         if (isStopping) process.exit(SIGNAL_EXIT_CODES[signal]);
         isStopping = true;
         resolve(signal);
