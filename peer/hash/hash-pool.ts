@@ -28,8 +28,11 @@ const LANDINGS_PER_TASK_MAX_COUNT = 8;
 /** Slots for received chunks: 24 MiB, of which a fast disk touches a few. */
 const SLOT_COUNT = 48;
 
-/** Megabytes of a worker's heap: its work lies in memory outside of it, so it needs little, and little garbage should pile up. */
-const WORKER_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 256 };
+/**
+ * Megabytes of a worker's heap. Its work lies in memory outside of it, so little garbage should pile up; the ceiling is for the index of
+ * a huge folder.
+ */
+const WORKER_LIMITS = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 1536 };
 
 export interface HashPoolOptions {
   /** Worker threads; default one a core. */

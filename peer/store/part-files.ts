@@ -96,7 +96,7 @@ export class PartFiles {
     // Kept where it failed, for the sync to find.
     finishing.then(
       () => this.#finishing.delete(finishing),
-      () => undefined,
+      () => this.#finished.delete(fileIndex),
     );
   }
 
@@ -104,7 +104,8 @@ export class PartFiles {
   async sync(): Promise<void> {
     const finishing = [...this.#finishing];
     this.#finishing.clear();
-    await Promise.all(finishing);
+    // All of them end before anything is thrown: none may go on after what comes next.
+    for (const end of await Promise.allSettled(finishing)) if (end.status === 'rejected') throw end.reason;
     const dirty = [...this.#dirty];
     this.#dirty = new Set();
     const syncSome = async () => {
@@ -129,12 +130,10 @@ export class PartFiles {
   async close(): Promise<void> {
     const files = [...this.#open.values()];
     this.#open.clear();
-    for (const file of files) {
-      await file.handle.then(
-        (handle) => handle.close().catch(() => undefined),
-        () => undefined,
-      );
-    }
+    // Whoever waits for a handle tries once more and is told; nobody is left waiting.
+    this.#readyCount = 0;
+    for (const resume of this.#waiting.splice(0)) resume();
+    await Promise.all(files.map((file) => file.handle.then((handle) => handle.close()).catch(() => undefined)));
   }
 
   async #create(fileIndex: number): Promise<FileHandle> {
@@ -203,15 +202,21 @@ export class PartFiles {
           await (await file.handle).datasync();
         } finally {
           file.userCount -= 1;
-          this.#wakeWaiter();
         }
         return;
       }
       const own = await this.#openFile(this.pathOf(fileIndex), constants.O_RDWR | constants.O_NOFOLLOW);
-      await own.datasync().finally(() => own.close());
+      this.#readyCount += 1;
+      try {
+        await own.datasync().finally(() => own.close());
+      } finally {
+        this.#readyCount -= 1;
+      }
     } catch (error) {
       this.#dirty.add(fileIndex);
       throw diskError(error, this.pathOf(fileIndex));
+    } finally {
+      this.#wakeWaiter();
     }
   }
 
