@@ -5,6 +5,7 @@
  *
  * It decides in which order things happen and leaves each to its module. Everything it opens it closes, whatever happens.
  */
+import { rm } from 'node:fs/promises';
 import { baseName, type FileName } from '../../common/core/file-name.js';
 import { FOLDER_TYPE } from '../../common/core/folder-index.js';
 import type { Manifest } from '../../common/core/manifest.js';
@@ -91,7 +92,11 @@ async function fetchFolderCatalog(
   // What an earlier run left under this name is ours: where it is not the index, it is replaced.
   if (await isSameFile(session, index, root, catalog)) await reportThere(session, goal);
   else await fetchGoal(session, goal, true);
-  const files = await readFolderIndex(index, session.ports.pool);
+  const files = await readFolderIndex(index, session.ports.pool).catch(async (error: unknown) => {
+    // What was refused is of no use to a later run either.
+    await rm(index, { force: true });
+    throw error;
+  });
   return session.withMetadata(peers, (metadata) =>
     folderCatalog(files, manifest.hashName, metadata, session.ports.pool, journal),
   );

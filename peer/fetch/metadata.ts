@@ -20,7 +20,7 @@ import { createRequestQueue } from './request-queue.js';
 import { type Lane, Swarm, type SwarmPorts } from './swarm.js';
 
 /** Milliseconds after which it is looked at whether a manifest still comes. */
-const MANIFEST_DEADLINE_MS = 20_000;
+const MANIFEST_DEADLINE_MS = 10_500;
 /** Manifests of a folder's files that are asked for at once. */
 const MANIFESTS_AT_ONCE_COUNT = 64;
 const TICK_MS = 200;
@@ -42,6 +42,8 @@ export class MetadataFetch {
   readonly #ports: SwarmPorts;
   readonly #pool: HashPool;
   readonly #swarm: Swarm;
+  /** Peers that were cut off because they sent nothing. */
+  readonly #silent = new Set<Lane>();
   readonly #wakers = new Set<() => void>();
   #stopped: ShoalError | undefined;
 
@@ -86,7 +88,8 @@ export class MetadataFetch {
           // It may well have it: asked again after its rest, until it is given up.
           if (isGone(lane) && lane.connection?.failure?.code === 'PROTOCOL') this.#swarm.ban(lane, shoal.message);
           else this.#swarm.drop(lane, shoal);
-          asked.delete(lane);
+          // One that fell silent is not waited for a second time.
+          if (!this.#silent.has(lane)) asked.delete(lane);
         } else isRefused = true;
       }
     }
@@ -149,6 +152,7 @@ export class MetadataFetch {
     const check = () => {
       const head = connection.head;
       const isDead = head !== undefined && lane.score.judge(head, CHUNK_BYTES, this.#ports.clock.nowMs()) === 'dead';
+      if (isDead) this.#silent.add(lane);
       if (isDead) this.#swarm.drop(lane, new ShoalError('NETWORK', 'remote', `Peer ${lane.key} does not answer.`));
       else timer = this.#ports.clock.setTimer('manifest deadline', MANIFEST_DEADLINE_MS, check);
     };
