@@ -13,7 +13,7 @@ import { errorCode } from './testkit/error-code.js';
 import { exampleBlocks } from './testkit/protocol-examples.js';
 import { repoRoot } from './testkit/repo-root.js';
 import { unpackMsgpack } from './wire/msgpack.js';
-import { formatPeerRequest, parsePeerRequest } from './wire/peer-lines.js';
+import { formatHaveNews, formatPeerRequest, parseHaveNews, parsePeerRequest } from './wire/peer-lines.js';
 import { formatErr, parseErr } from './wire/tokens.js';
 import {
   formatLease,
@@ -90,10 +90,14 @@ describe('PROTOCOL.md', () => {
     expect(rows).toBe(0);
   });
 
-  test('gives peer requests that are read and written again as they stand', () => {
+  test('gives peer requests and news that are read and written again as they stand', () => {
     for (const line of block('peer-lines')) {
-      expect(line.slice(0, 2)).toBe('> ');
-      expect(formatPeerRequest(parsePeerRequest(line.slice(2)))).toBe(`${line.slice(2)}\n`);
+      const text = line.slice(2);
+      const news = line.startsWith('< ') ? parseHaveNews(text) : undefined;
+      expect(line.slice(0, 2)).toBe(news === undefined ? '> ' : '< ');
+      expect(news === undefined ? formatPeerRequest(parsePeerRequest(text)) : formatHaveNews(news.root, news.ranges)).toBe(
+        `${text}\n`,
+      );
     }
   });
 

@@ -34,6 +34,15 @@ export const FOLDER_FILES_MAX_COUNT = 1_000_000;
 /** Chunks of one fetch: what a folder may add up to. 2^23 chunks are 4 TiB, and their hashes 256 MiB of memory. */
 export const FETCH_CHUNKS_MAX_COUNT = 2 ** 23;
 
+/** Contents of which one connection may follow what comes in: a folder and a few more. Each costs the serving peer a list of news. */
+export const HAVE_CONTENTS_MAX_COUNT = 16;
+
+/** Ranges of one line of news: as many as fit in LINE_MAX_BYTES whatever their numbers are. */
+export const HAVE_NEWS_RANGES_MAX_COUNT = 250;
+
+/** Milliseconds for which news are gathered: short beside the time of a chunk on most links, and 20 lines a second at most. */
+export const HAVE_NEWS_GATHER_MS = 50;
+
 /** Levels of nesting in a msgpack document: ours have 3. */
 export const MSGPACK_DEPTH_MAX_COUNT = 16;
 

@@ -1,11 +1,21 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { CHUNKS_MAX_COUNT, LINE_MAX_BYTES } from '../core/limits.js';
+import { CHUNKS_MAX_COUNT, FETCH_CHUNKS_MAX_COUNT, HAVE_NEWS_RANGES_MAX_COUNT, LINE_MAX_BYTES } from '../core/limits.js';
+import { parseContentRoot } from '../core/root.js';
 import { anyFileName, anyJunk, anyRoot } from '../testkit/arbitraries.js';
 import { errorCode, isContained } from '../testkit/error-code.js';
-import { formatBodyHeader, formatPeerRequest, type PeerRequest, parseBodyHeader, parsePeerRequest } from './peer-lines.js';
+import {
+  type ChunkRange,
+  formatBodyHeader,
+  formatHaveNews,
+  formatPeerRequest,
+  type PeerRequest,
+  parseBodyHeader,
+  parseHaveNews,
+  parsePeerRequest,
+} from './peer-lines.js';
 
-const ROOT = 'ab'.repeat(32);
+const ROOT = parseContentRoot('ab'.repeat(32));
 
 const anyContent = fc.oneof(
   anyRoot.map((root) => ({ by: 'root' as const, root })),
@@ -15,7 +25,28 @@ const anyContent = fc.oneof(
 const anyRequest: fc.Arbitrary<PeerRequest> = fc.oneof(
   fc.record({ verb: fc.constant('GET_CHUNK' as const), content: anyContent, chunkIndex: fc.nat(CHUNKS_MAX_COUNT - 1) }),
   fc.record({ verb: fc.constant('GET_MANIFEST' as const), content: anyContent }),
+  fc.record(
+    {
+      verb: fc.constant('HAVE' as const),
+      content: anyContent,
+      port: fc.integer({ min: 1, max: 65_535 }),
+      id: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map((id) => id.toString(16).padStart(16, '0')),
+    },
+    { requiredKeys: ['verb', 'content'] },
+  ),
 );
+
+/** Ranges that ascend and do not overlap; gaps of 0 make them touch. */
+const anyRanges: fc.Arbitrary<ChunkRange[]> = fc
+  .array(fc.tuple(fc.nat(5000), fc.integer({ min: 1, max: 5000 })), { minLength: 1, maxLength: HAVE_NEWS_RANGES_MAX_COUNT })
+  .map((steps) => {
+    let next = 0;
+    return steps.map(([gap, count]): ChunkRange => {
+      const first = next + gap;
+      next = first + count;
+      return [first, count];
+    });
+  });
 
 describe('peer requests', () => {
   test('come back as they were, each in one line within its limit', () => {
@@ -34,6 +65,7 @@ describe('peer requests', () => {
     ['GET_CHUNK a%20b 7 later=x', { verb: 'GET_CHUNK', content: { by: 'name', name: 'a b' }, chunkIndex: 7 }],
     ['GET_CHUNK %40a 7', { verb: 'GET_CHUNK', content: { by: 'name', name: '@a' }, chunkIndex: 7 }],
     [`GET_MANIFEST @${ROOT} later=x`, { verb: 'GET_MANIFEST', content: { by: 'root', root: ROOT } }],
+    ['have a port=7 later=x port=8', { verb: 'HAVE', content: { by: 'name', name: 'a' }, port: 7 }],
   ])('"%s" is read', (line, request) => {
     expect(parsePeerRequest(line)).toEqual(request);
   });
@@ -53,6 +85,13 @@ describe('peer requests', () => {
     'GET_MANIFEST',
     'GET_MANIFEST a b',
     'GET_MANIFEST @ab',
+    'HAVE',
+    'HAVE a 5',
+    'HAVE a port=0',
+    'HAVE a port=65536',
+    'HAVE a port=',
+    'HAVE a id=0123456789abcde',
+    'HAVE a id=0123456789ABCDEF',
   ])('"%s" is a bad request', (line) => {
     expect(errorCode(() => parsePeerRequest(line))).toBe('BAD_REQUEST');
   });
@@ -67,7 +106,7 @@ describe('peer requests', () => {
   test('survive anything, with nothing but a ShoalError', () => {
     fc.assert(
       fc.property(anyJunk, (text) => {
-        const lines = [text, `GET_CHUNK ${text}`, `GET_CHUNK a ${text}`, `GET_MANIFEST ${text}`];
+        const lines = [text, `GET_CHUNK ${text}`, `GET_CHUNK a ${text}`, `GET_MANIFEST ${text}`, `HAVE a port=${text}`];
         return lines.every((line) => isContained(() => parsePeerRequest(line)));
       }),
     );
@@ -85,4 +124,73 @@ describe('the header before a body', () => {
       expect(parseBodyHeader(line)).toBeUndefined();
     },
   );
+});
+
+describe('news', () => {
+  test('come back as they were, each in one line within its limit', () => {
+    fc.assert(
+      fc.property(anyRoot, anyRanges, (root, ranges) => {
+        const line = formatHaveNews(root, ranges);
+        expect(Buffer.byteLength(line)).toBeLessThanOrEqual(LINE_MAX_BYTES);
+        expect(parseHaveNews(line.slice(0, -1))).toEqual({ root, ranges });
+      }),
+    );
+  });
+
+  test('of as many ranges as a line may have, with the longest numbers, fit in a line', () => {
+    const start = FETCH_CHUNKS_MAX_COUNT - 3 * HAVE_NEWS_RANGES_MAX_COUNT;
+    const ranges = Array.from({ length: HAVE_NEWS_RANGES_MAX_COUNT }, (_, at): ChunkRange => [start + 3 * at, 2]);
+    const line = formatHaveNews(ROOT, ranges);
+    expect(Buffer.byteLength(line)).toBeLessThanOrEqual(LINE_MAX_BYTES);
+    expect(parseHaveNews(line.slice(0, -1)).ranges).toEqual(ranges);
+  });
+
+  test('are written as the document says', () => {
+    expect(
+      formatHaveNews(ROOT, [
+        [5, 1],
+        [7, 3],
+      ]),
+    ).toBe(`HAVE @${ROOT} 5,7-9\n`);
+    expect(parseHaveNews(`have @${ROOT} 5-5,6 later=x`).ranges).toEqual([
+      [5, 1],
+      [6, 1],
+    ]);
+    expect(parseHaveNews(`HAVE @${ROOT} 0-${FETCH_CHUNKS_MAX_COUNT - 1}`).ranges).toEqual([[0, FETCH_CHUNKS_MAX_COUNT]]);
+  });
+
+  test.each([
+    '7-5',
+    '5,5',
+    '5-9,7',
+    '9,5',
+    '',
+    ',',
+    '5,',
+    '-5',
+    '5-',
+    '5-6-7',
+    '05',
+    '1e3',
+    `${FETCH_CHUNKS_MAX_COUNT}`,
+    `0-${FETCH_CHUNKS_MAX_COUNT}`,
+    '5 6',
+  ])('with the ranges "%s" are refused', (ranges) => {
+    expect(errorCode(() => parseHaveNews(`HAVE @${ROOT} ${ranges}`))).toBe('PROTOCOL');
+  });
+
+  test.each(['', 'HAVE', `HAVE ${ROOT} 5`, `HAVE @${ROOT}`, 'HAVE @ab 5', 'HAVE name 5', `GET @${ROOT} 5`])(
+    '%j are none',
+    (line) => {
+      expect(errorCode(() => parseHaveNews(line))).toBe('PROTOCOL');
+    },
+  );
+
+  test('survive anything, with nothing but a ShoalError', () => {
+    fc.assert(
+      fc.property(anyJunk, (text) =>
+        [text, `HAVE ${text}`, `HAVE @${ROOT} ${text}`].every((line) => isContained(() => parseHaveNews(line))),
+      ),
+    );
+  });
 });

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
+import { chunkCount } from '../../common/core/chunks.js';
 import { parseFileName } from '../../common/core/file-name.js';
 import {
   CHUNK_BYTES,
@@ -11,7 +12,8 @@ import type { ContentRoot } from '../../common/core/root.js';
 import type { Clock } from '../../common/ports/clock.js';
 import type { ListenPort, ServedStream, StreamHandlers } from '../../common/ports/net.js';
 import { BufferPool } from '../share/buffer-pool.js';
-import { hasEveryChunk, type SharedContent } from '../share/shared-content.js';
+import { fullHolding } from '../share/holding.js';
+import type { SharedContent } from '../share/shared-content.js';
 import { ServeSession } from './serve-session.js';
 import { ChunkServer } from './server.js';
 
@@ -67,7 +69,13 @@ function contentOf(sizeBytes: number): SharedContent {
     hashes: new Uint8Array(0),
   };
   const source = { kind: 'memory' as const, bytes: new Uint8Array(0) };
-  return { name: manifest.name, root: '0'.repeat(64) as ContentRoot, manifest, source, hasChunk: hasEveryChunk };
+  return {
+    name: manifest.name,
+    root: '0'.repeat(64) as ContentRoot,
+    manifest,
+    source,
+    holding: fullHolding(chunkCount(sizeBytes)),
+  };
 }
 
 function begin(sizeBytes: number): void {

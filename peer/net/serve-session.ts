@@ -181,15 +181,15 @@ export class ServeSession implements StreamHandlers {
     if (request.verb === 'ERR') return this.#hold({ kind: 'line', text: formatErr(request.code, request.text) }, 0);
     const content = this.#ports.index.find(request.content);
     if (content === undefined) return this.#begin(NOT_SHARED);
-    if (request.verb === 'GET_MANIFEST') return this.#beginManifest(content);
+    if (request.verb === 'GET_MANIFEST') return this.#beginParts(manifestParts(content.manifest));
+    if (request.verb === 'HAVE') return this.#beginParts([content.holding.bits()]);
     const { chunkIndex } = request;
-    const isThere = chunkIndex < chunkCount(content.manifest.sizeBytes) && content.hasChunk(chunkIndex);
+    const isThere = chunkIndex < chunkCount(content.manifest.sizeBytes) && content.holding.has(chunkIndex);
     return isThere ? this.#beginChunk(content, chunkIndex) : this.#begin(NO_SUCH_CHUNK);
   }
 
-  #beginManifest(content: SharedContent): boolean {
-    const parts = manifestParts(content.manifest);
-    const totalBytes = parts[0].length + parts[1].length;
+  #beginParts(parts: readonly Uint8Array[]): boolean {
+    const totalBytes = parts.reduce((sum, part) => sum + part.length, 0);
     return this.#hold({ kind: 'parts', head: formatBodyHeader(totalBytes), parts, offset: 0 }, 0);
   }
 

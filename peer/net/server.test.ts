@@ -21,8 +21,9 @@ import type { Clock, Timer } from '../../common/ports/clock.js';
 import { unpackMsgpack } from '../../common/wire/msgpack.js';
 import { identityOf } from '../hash/file-identity.js';
 import { ChunkReader } from '../share/chunk-reader.js';
+import { fullHolding } from '../share/holding.js';
 import { ShareIndex } from '../share/share-index.js';
-import { hasEveryChunk, type SharedContent } from '../share/shared-content.js';
+import type { SharedContent } from '../share/shared-content.js';
 import { ChunkServer, type ServerOptions } from './server.js';
 
 /** Time that passes when the test says so. */
@@ -170,7 +171,7 @@ async function share(name: string, bytes: Uint8Array, more: Partial<SharedConten
     root,
     manifest,
     source: { kind: 'file' as const, path, identity },
-    hasChunk: hasEveryChunk,
+    holding: fullHolding(hashes.length / 32),
     ...more,
   };
   index.add(content);
@@ -247,7 +248,7 @@ describe('server', () => {
   });
 
   test('a chunk that is not here yet is NOT_FOUND', async () => {
-    await share('file', randomBytes(2 * CHUNK_BYTES), { hasChunk: (chunkIndex) => chunkIndex === 1 });
+    await share('file', randomBytes(2 * CHUNK_BYTES), { holding: { ...fullHolding(2), has: (chunkIndex) => chunkIndex === 1 } });
     const fetcher = await client();
     fetcher.socket.write('GET_CHUNK file 0\nGET_CHUNK file 1\n');
     expect(await fetcher.line()).toMatch(/^ERR NOT_FOUND /);

@@ -3,12 +3,14 @@ import { appendFile, lstat, mkdtemp, open, realpath, rename, rm, symlink, trunca
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { chunkCount } from '../../common/core/chunks.js';
 import { parseFileName } from '../../common/core/file-name.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import { identityOf } from '../hash/file-identity.js';
 import { ChunkReader } from './chunk-reader.js';
-import { hasEveryChunk, type SharedContent } from './shared-content.js';
+import { fullHolding } from './holding.js';
+import type { SharedContent } from './shared-content.js';
 
 let folder: string;
 let changed: SharedContent[];
@@ -40,7 +42,13 @@ async function contentAt(path: string, name: string, sizeBytes: number): Promise
     hashes: new Uint8Array(0),
   };
   const root = '0'.repeat(64) as ContentRoot;
-  return { name: manifest.name, root, manifest, source: { kind: 'file', path, identity }, hasChunk: hasEveryChunk };
+  return {
+    name: manifest.name,
+    root,
+    manifest,
+    source: { kind: 'file', path, identity },
+    holding: fullHolding(chunkCount(sizeBytes)),
+  };
 }
 
 const memory = () => new Uint8Array(CHUNK_BYTES);

@@ -18,8 +18,9 @@ import type { HashCache } from '../hash/hash-cache.js';
 import type { HashPool } from '../hash/hash-pool.js';
 import { folderBytes, hashChunks } from './folder-bytes.js';
 import { type HashJob, type HashTask, hashJob, hashTasks } from './hash-tasks.js';
+import { fullHolding } from './holding.js';
 import { type Note, rescanFile, type ScannedFile, type ScannedFolder } from './scan.js';
-import { hasEveryChunk, type SharedContent } from './shared-content.js';
+import type { SharedContent } from './shared-content.js';
 
 /** Milliseconds that a file which changed is left alone before it is tried again. */
 const SETTLE_MS = 500;
@@ -80,7 +81,9 @@ export class Indexer {
     const root = await this.#root(bytes.length, hashes);
     const hashName = this.#hashName;
     const manifest = { name: folder.name, sizeBytes: bytes.length, chunkBytes: CHUNK_BYTES, hashName, hashes, type: FOLDER_TYPE };
-    return { content: { name: folder.name, root, manifest, source: { kind: 'memory', bytes }, hasChunk: hasEveryChunk }, files };
+    const unitCount = files.reduce((sum, file) => sum + file.holding.chunkCount, chunkCount(bytes.length));
+    const holding = fullHolding(unitCount);
+    return { content: { name: folder.name, root, manifest, source: { kind: 'memory', bytes }, holding }, files };
   }
 
   async #run(
@@ -171,7 +174,8 @@ export class Indexer {
   async #content({ path, name, identity, mtimeMs }: ScannedFile, hashes: Uint8Array): Promise<SharedContent> {
     const root = await this.#root(identity.sizeBytes, hashes);
     const manifest = { name, sizeBytes: identity.sizeBytes, chunkBytes: CHUNK_BYTES, hashName: this.#hashName, hashes, mtimeMs };
-    return { name, root, manifest, source: { kind: 'file', path, identity }, hasChunk: hasEveryChunk };
+    const holding = fullHolding(chunkCount(identity.sizeBytes));
+    return { name, root, manifest, source: { kind: 'file', path, identity }, holding };
   }
 
   async #root(sizeBytes: number, hashes: Uint8Array): Promise<ContentRoot> {

@@ -3,6 +3,7 @@ import type { FileName } from '../../common/core/file-name.js';
 import type { Manifest } from '../../common/core/manifest.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { FileIdentity } from '../hash/file-identity.js';
+import type { Holding } from './holding.js';
 
 export type ContentSource =
   /** A file that must be in the state in which it was hashed. */
@@ -14,11 +15,6 @@ export interface SharedContent {
   readonly root: ContentRoot;
   readonly manifest: Manifest;
   readonly source: ContentSource;
-  /** Whether the chunk is here; asked only for indexes that the content has. */
-  hasChunk(chunkIndex: number): boolean;
-}
-
-/** `hasChunk` of a content that is all here. */
-export function hasEveryChunk(): boolean {
-  return true;
+  /** What of it is here. For a folder: of its index, and after that of its files in the order of the index. */
+  readonly holding: Holding;
 }

@@ -1,0 +1,31 @@
+import { describe, expect, test } from '@jest/globals';
+import { Bitfield } from '../../common/core/bitfield.js';
+import { errorCode } from '../../common/testkit/error-code.js';
+import { fullHolding } from './holding.js';
+
+describe('a full holding', () => {
+  // Empty, one bit, around a byte's edge, and several bytes.
+  test.each([0, 1, 7, 8, 9, 16, 1000])('of %d chunks has these and no other, and says so as a bitfield does', (chunkCount) => {
+    const holding = fullHolding(chunkCount);
+    const all = new Bitfield(chunkCount);
+    all.addRun(0, chunkCount);
+    expect(holding.bits()).toEqual(all.bytes);
+    expect(holding.chunkCount).toBe(chunkCount);
+    expect([-1, 0, chunkCount - 1, chunkCount].map((index) => holding.has(index))).toEqual([
+      false,
+      chunkCount > 0,
+      chunkCount > 0,
+      false,
+    ]);
+  });
+
+  test('gives copies: what is done to one changes nothing', () => {
+    const holding = fullHolding(8);
+    holding.bits().fill(0);
+    expect(holding.bits()).toEqual(Uint8Array.of(0xff));
+  });
+
+  test('has a whole number of chunks', () => {
+    expect(errorCode(() => fullHolding(1.5))).toBe('INTERNAL');
+  });
+});
