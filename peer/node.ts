@@ -1,6 +1,6 @@
 /**
- * A peer, put together: hash pool and cache, share index, server, announcer. Everything with time, chance or a socket comes in
- * through ports. Closed in reverse order of creation.
+ * A peer, put together: hash pool and cache, share index, server, announcer, and fetches that serve what they have. Everything with
+ * time, chance or a socket comes in through ports. Closed in reverse order of creation.
  */
 import { ShoalError } from '../common/core/errors.js';
 import type { HashName } from '../common/core/hash.js';
@@ -10,11 +10,16 @@ import type { Clock } from '../common/ports/clock.js';
 import type { Dialer, ListenPort } from '../common/ports/net.js';
 import type { Random } from '../common/ports/random.js';
 import { Announcer, type AnnouncerEvents } from './discovery/announcer.js';
+import { fetchContent } from './fetch/fetch-content.js';
+import type { FetchResult } from './fetch/fetch-events.js';
+import type { FetchOptions } from './fetch/fetch-session.js';
+import type { OfferPorts } from './fetch/offer.js';
 import { HashCache } from './hash/hash-cache.js';
 import { HashPool } from './hash/hash-pool.js';
 import { ChunkServer } from './net/server.js';
 import { ChunkReader } from './share/chunk-reader.js';
 import { Indexer } from './share/indexer.js';
+import { Introductions } from './share/introductions.js';
 import { ShareIndex } from './share/share-index.js';
 import type { SharedContent } from './share/shared-content.js';
 import { Sharing, type SharingEvents } from './share/sharing.js';
@@ -54,50 +59,114 @@ export interface PeerNode {
   readonly local: PeerAddress;
   /** Scans, hashes, serves and announces. Throws what stands against a path. */
   share(paths: readonly string[]): Promise<void>;
+  /** Fetches a content, and serves what it has of it meanwhile. Throws as `fetchContent`. */
+  fetch(options: NodeFetchOptions): Promise<NodeFetchResult>;
+  /** Goes on serving what was fetched with `isKept`; hashes it where its fetch did not tell all hashes. Throws as `share`. */
+  seed(result: FetchResult): Promise<void>;
   /** Unregisters and stops. Idempotent. */
   close(): Promise<void>;
 }
+
+export type NodeFetchResult = FetchResult & {
+  /** Bytes of chunks that other peers took while it was fetched. */
+  readonly uploadedBytes: number;
+};
+
+export type NodeFetchOptions = FetchOptions & {
+  /** Whether it is served on when it is there. */
+  readonly isKept: boolean;
+};
 
 /** Throws `USAGE` for a bad `announce`, `NETWORK` or `DENIED` where the port cannot be had. */
 export async function createNode(ports: NodePorts, options: NodeOptions): Promise<PeerNode> {
   if (options.announce !== undefined) checkAnnounce(options.announce);
   const { events, hashName, host, port, cacheFolder, threadCount } = options;
   const index = new ShareIndex();
+  const introductions = new Introductions();
+  const id = nodeId(ports.random);
   let sharing: Sharing | undefined;
+  let servedBytes = 0;
   const reader = new ChunkReader({ changed: (content) => sharing?.withdraw(content) });
   // First what can fail and holds the process alive: nothing else has to be closed when the port cannot be had.
   const server = await ChunkServer.listen(
     { listener: ports.listener, clock: ports.clock, index, reader },
-    { host, port, served: (content, bytes) => events.served(content, bytes) },
+    {
+      host,
+      port,
+      id,
+      served: (content, bytes) => {
+        servedBytes += bytes;
+        events.served(content, bytes);
+      },
+      peerSeen: (root, address) => introductions.seen(root, address),
+    },
   );
-  const cache = await HashCache.open({ folder: cacheFolder, epochNowMs: ports.epochNowMs, note: events.note });
+  // A fetch has no use for the cache, and opening a large one takes time.
+  let opening: Promise<HashCache> | undefined;
+  const cache = () => {
+    opening ??= HashCache.open({ folder: cacheFolder, epochNowMs: ports.epochNowMs, note: events.note });
+    return opening;
+  };
   const pool = new HashPool(threadCount === undefined ? {} : { threadCount });
-  const address = options.announce ?? `*:${server.local.port}`;
-  const announcer = new Announcer(ports, { trackers: options.trackers, address, events });
+  const announcer = new Announcer(ports, {
+    trackers: options.trackers,
+    address: options.announce ?? `*:${server.local.port}`,
+    events,
+  });
   const indexer = new Indexer({ pool, cache, clock: ports.clock }, { hashName });
   const made = new Sharing(
     { clock: ports.clock, indexer, index, reader, announcer },
     { isFolderOnly: options.isFolderOnly, events },
   );
   sharing = made;
+  const kept = new Set<string>();
+  const keep: OfferPorts['keep'] = (kind, path, contents) => {
+    kept.add(path);
+    made.keep(kind, path, contents);
+  };
+  const offering = {
+    index,
+    announcer,
+    introduction: { port: announcedPort(options.announce) ?? server.local.port, id },
+    onPeerSeen: introductions.watch.bind(introductions),
+  };
 
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     made.close();
     await announcer.close();
     await pool.close();
-    await cache.close();
+    await (await opening)?.close();
     await server.close();
     reader.close();
   };
   return {
     local: server.local,
     share: (paths) => made.share(paths),
+    fetch: async ({ isKept, ...fetchOptions }) => {
+      const beforeBytes = servedBytes;
+      const offered = { ...offering, keep: isKept ? keep : undefined };
+      const result = await fetchContent({ ...ports, pool, offering: offered }, fetchOptions);
+      return { ...result, uploadedBytes: servedBytes - beforeBytes };
+    },
+    seed: async ({ path }) => {
+      if (!kept.has(path)) await made.share([path]);
+    },
     close: () => {
       closing ??= close();
       return closing;
     },
   };
+}
+
+/** 16 hex digits that no other process is likely to have. */
+function nodeId(random: Random): string {
+  return Array.from({ length: 16 }, () => random.below(16).toString(16)).join('');
+}
+
+/** The port that others reach this peer at, where it is not the one that is listened on. */
+function announcedPort(announce: string | undefined): number | undefined {
+  return announce === undefined ? undefined : parsePort(announce.slice(announce.lastIndexOf(':') + 1));
 }
 
 /** Throws `USAGE`. Names are not resolved: a tracker never would, and an address that is wrong tomorrow is of no use. */

@@ -16,6 +16,25 @@ export class Bitfield {
     this.bytes = new Uint8Array(Math.ceil(length / 8));
   }
 
+  /**
+   * A set of `length` indexes out of bytes in the same order, of which the first `skippedCount` bits are left out. The bytes must hold
+   * all of them; bits beyond are ignored.
+   */
+  static fromBytes(bytes: Uint8Array, length: number, skippedCount = 0): Bitfield {
+    const set = new Bitfield(length);
+    invariant(bytes.length * 8 >= skippedCount + length, 'the bytes hold all bits');
+    const [first, shift] = [skippedCount >> 3, skippedCount & 7];
+    for (let at = 0; at < set.bytes.length; at += 1) {
+      const pair = ((bytes[first + at] ?? 0) << 8) | (bytes[first + at + 1] ?? 0);
+      set.bytes[at] = (pair << shift) >> 8;
+    }
+    const spareCount = set.bytes.length * 8 - length;
+    const last = set.bytes.length - 1;
+    if (spareCount > 0) set.bytes[last] = (set.bytes[last] ?? 0) & (0xff << spareCount);
+    for (const byte of set.bytes) set.#count += onesIn(byte);
+    return set;
+  }
+
   /** How many indexes are in the set. */
   get count(): number {
     return this.#count;
@@ -87,4 +106,10 @@ export class Bitfield {
     }
     return runs;
   }
+}
+
+function onesIn(byte: number): number {
+  let count = 0;
+  for (let rest = byte; rest > 0; rest &= rest - 1) count += 1;
+  return count;
 }

@@ -2,16 +2,17 @@
 import { availableParallelism } from 'node:os';
 import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js';
 import { asShoalError } from '../../common/core/errors.js';
+import { formatHostPort, type HostPort } from '../../common/core/peer-address.js';
 import { parseDurationMs } from '../../common/core/units.js';
-import { realClock, realRandom } from '../../common/node/clock.js';
-import { tcpDialer } from '../../common/node/tcp.js';
-import { fetchContent } from '../fetch/fetch-content.js';
+import { realClock } from '../../common/node/clock.js';
 import { parseFetchSource } from '../fetch/fetch-source.js';
-import { HashPool } from '../hash/hash-pool.js';
 import { JSON_FLAG, QUIET_FLAG, SERVE_FLAGS, serveOptionsOf, TRACKER_FLAG, trackersOf } from './common-flags.js';
 import { JsonDisplay, PersonDisplay } from './fetch-display.js';
-import { createProgress } from './progress.js';
-import { runSharing } from './share-run.js';
+import { HeldEvents } from './held-events.js';
+import { createProgress, type Progress } from './progress.js';
+import { type Seeding, seedingOf } from './seeding.js';
+import { ShareReport } from './share-report.js';
+import { noteLoopback, startNode } from './share-run.js';
 import { listenForStop } from './stop-signal.js';
 
 /** Hash threads of a fetch: four check more bytes a second than a network brings, and each takes about 12 MiB of memory. */
@@ -34,6 +35,8 @@ export const fetchCommand: CommandSpec = {
     { name: 'resume', type: 'switch', help: 'go on with an unfinished download (the default); --no-resume starts afresh' },
     { name: 'overwrite', type: 'switch', help: 'replace a different file that has the name already' },
     { name: 'seed', type: 'switch', help: 'go on sharing it when it is fetched, until stopped' },
+    { name: 'seed-time', type: 'text', value: 'TIME', help: 'go on sharing it for this long' },
+    { name: 'seed-ratio', type: 'text', value: 'N', help: 'go on sharing it until N times its size was given to others' },
     ...SERVE_FLAGS,
     { name: 'timeout', type: 'text', value: 'TIME', help: 'give up when no chunk came for this long', default: '30s' },
     JSON_FLAG,
@@ -78,20 +81,59 @@ async function fetchOnce(input: CommandInput): Promise<number> {
     isFresh: input.switch('resume') === false,
     patienceMs: parseDurationMs(input.text('timeout') ?? '30s'),
   };
+  const seeding = seedingOf(input);
+  const named = [...source.trackers, ...options.trackers].map((tracker) => [formatHostPort(tracker), tracker] as const);
+  const trackers = [...new Map(named).values()];
+  const { node, events, report } = await startFetchingNode(input, trackers, progress, seeding);
   const stop = listenForStop('What is verified is kept: run the same command again to go on.');
-  const seedOptions = { ...serveOptionsOf(input), hashName: 'blake3', isFolderOnly: false, isJson, isQuiet } as const;
-  const pool = new HashPool({ threadCount: Math.min(THREADS_MAX_COUNT, availableParallelism()) });
   try {
-    const ports = { dialer: tcpDialer, clock: realClock, random: realRandom, pool };
-    const result = await fetchContent(ports, { ...options, onEvent: (event) => display.event(event), signal: stop.signal });
+    const isKept = seeding !== undefined;
+    const result = await node.fetch({ ...options, isKept, onEvent: (event) => display.event(event), signal: stop.signal });
     display.result(result);
-    if (input.switch('seed') !== true) return 0;
-    await pool.close();
-    const trackers = [...source.trackers, ...options.trackers];
-    return await runSharing({ paths: [result.path], trackers, ...seedOptions }, stop);
+    if (seeding === undefined) return 0;
+    events.release();
+    // Whoever reads our output may leave; that ends no sharing.
+    process.stdout.on('error', () => undefined);
+    if (!isQuiet) noteLoopback(trackers, (text) => report.note(text));
+    const over = seeding.untilOver(result.size, realClock, stop.signal);
+    await Promise.race([over, seeded(node.seed(result), report, stop.signal).then(() => over)]);
+    report.hashedAll();
+    return 0;
   } finally {
     progress.stop();
     stop.close();
-    await pool.close();
+    await node.close();
   }
+}
+
+/** Work that the end cut short failed for no reason that anybody needs to hear. */
+async function seeded(seed: Promise<void>, report: ShareReport, signal: AbortSignal): Promise<void> {
+  try {
+    await seed;
+    report.hashedAll();
+  } catch (error) {
+    if (!signal.aborted) throw asShoalError(error);
+  }
+}
+
+/** A node that says nothing of its sharing until its events are released. Throws `USAGE`, `NETWORK` or `DENIED`. */
+async function startFetchingNode(
+  input: CommandInput,
+  trackers: readonly HostPort[],
+  progress: Progress,
+  seeding: Seeding | undefined,
+) {
+  const [isJson, isQuiet] = [input.switch('json') === true, input.switch('quiet') === true];
+  const print = (text: string) => progress.result(text);
+  const report = new ShareReport({ isJson, isQuiet, trackers, progress, print, nowMs: () => realClock.nowMs() });
+  const events = new HeldEvents(report, (bytes) => seeding?.served(bytes));
+  const node = await startNode({
+    ...serveOptionsOf(input),
+    trackers,
+    hashName: 'blake3',
+    isFolderOnly: false,
+    threadCount: Math.min(THREADS_MAX_COUNT, availableParallelism()),
+    events,
+  });
+  return { node, events, report };
 }

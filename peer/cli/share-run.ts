@@ -1,4 +1,4 @@
-/** Runs a node that shares paths until a signal comes: the common end of `peer share` and `peer fetch --seed`. */
+/** Runs a node that shares paths until a signal comes, and what `peer share` and `peer fetch` have in common as nodes. */
 import { networkInterfaces } from 'node:os';
 import { asShoalError } from '../../common/core/errors.js';
 import type { HashName } from '../../common/core/hash.js';
@@ -6,7 +6,7 @@ import { formatHostPort, type HostPort, isLoopback } from '../../common/core/pee
 import { epochNowMs, realClock, realRandom } from '../../common/node/clock.js';
 import { tcpDialer, tcpListener } from '../../common/node/tcp.js';
 import { cacheFolder } from '../../common/node/user-folders.js';
-import { createNode } from '../node.js';
+import { createNode, type NodeOptions, type PeerNode } from '../node.js';
 import { createProgress } from './progress.js';
 import { ShareReport } from './share-report.js';
 import type { StopSignal } from './stop-signal.js';
@@ -23,6 +23,16 @@ export interface ShareRunOptions {
   readonly isQuiet: boolean;
 }
 
+/** A node on this machine's sockets, clock and folders. Throws as `createNode`. */
+export function startNode(
+  options: Omit<NodeOptions, 'cacheFolder' | 'announce'> & { readonly announce: string | undefined },
+): Promise<PeerNode> {
+  const { announce, ...rest } = options;
+  const ports = { dialer: tcpDialer, listener: tcpListener, clock: realClock, random: realRandom, epochNowMs };
+  const folder = process.env['SHOAL_CACHE_DIR'] ?? cacheFolder;
+  return createNode(ports, { ...rest, ...(announce === undefined ? {} : { announce }), cacheFolder: folder });
+}
+
 /** Resolves with the exit code after `stop` came and everything was taken back. Throws what stands against a path or the port. */
 export async function runSharing(options: ShareRunOptions, stop: StopSignal): Promise<number> {
   const { isJson, isQuiet, trackers, announce, paths, host, port, hashName, isFolderOnly } = options;
@@ -31,19 +41,7 @@ export async function runSharing(options: ShareRunOptions, stop: StopSignal): Pr
   process.stdout.on('error', () => undefined);
   const print = (text: string) => progress.result(text);
   const report = new ShareReport({ isJson, isQuiet, trackers, progress, print, nowMs: () => realClock.nowMs() });
-  const node = await createNode(
-    { dialer: tcpDialer, listener: tcpListener, clock: realClock, random: realRandom, epochNowMs },
-    {
-      host,
-      port,
-      trackers,
-      ...(announce === undefined ? {} : { announce }),
-      hashName,
-      isFolderOnly,
-      cacheFolder: process.env['SHOAL_CACHE_DIR'] ?? cacheFolder,
-      events: report,
-    },
-  );
+  const node = await startNode({ host, port, announce, trackers, hashName, isFolderOnly, events: report });
   if (!isQuiet) noteLoopback(trackers, (text) => report.note(text));
   const sharing = node.share(paths).then(
     () => report.hashedAll(),
@@ -66,7 +64,7 @@ export async function runSharing(options: ShareRunOptions, stop: StopSignal): Pr
 }
 
 /** Says that a link to this machine's own loopback address is of no use elsewhere. */
-function noteLoopback(trackers: readonly HostPort[], note: (text: string) => void): void {
+export function noteLoopback(trackers: readonly HostPort[], note: (text: string) => void): void {
   const isLocal = ({ host }: HostPort) => host === 'localhost' || isLoopback(host);
   const [tracker] = trackers;
   if (tracker === undefined || !trackers.every(isLocal)) return;

@@ -4,6 +4,7 @@
  * Each tracker has a link of its own, so that a dead one costs the others nothing. A link is one loop of rounds:
  *
  *     round: withdraw if something was taken back ──► REGISTER what the tracker does not have ──► otherwise ALIVE
+ *            (what grew is registered anew, so that the tracker knows how much of it is here)
  *            tracker lost us (NOT_FOUND) or was gone ──► it has nothing: the next round registers everything
  *            failed ──► the next round comes soon, then later and later, never later than an interval
  *
@@ -12,7 +13,7 @@
  */
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import type { FileName } from '../../common/core/file-name.js';
-import { TRACKER_PIPELINE_MAX_COUNT, UNREGISTER_DEADLINE_MS } from '../../common/core/limits.js';
+import { CHUNKS_MAX_COUNT, TRACKER_PIPELINE_MAX_COUNT, UNREGISTER_DEADLINE_MS } from '../../common/core/limits.js';
 import type { HostPort, PeerAddress } from '../../common/core/peer-address.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { Clock, Timer } from '../../common/ports/clock.js';
@@ -34,6 +35,8 @@ export interface Announcement {
   readonly sizeBytes: number;
   readonly root: ContentRoot;
   readonly type?: string;
+  /** How many chunks of it are here, where that is not all of them. */
+  readonly haveCount?: () => number;
 }
 
 export interface AnnouncerPorts {
@@ -98,8 +101,8 @@ class TrackerLink {
   readonly #tracker: HostPort;
   readonly #contents: ReadonlyMap<string, Announcement>;
   readonly #client: TrackerClient;
-  /** Keys that the tracker has, or has refused for good. */
-  readonly #settled = new Set<string>();
+  /** Keys that the tracker has, or has refused for good, with the number of chunks that it was told. */
+  readonly #settled = new Map<string, number | undefined>();
   /** Keys whose refusal was told. */
   readonly #refused = new Set<string>();
   #intervalMs = INTERVAL_FIRST_MS;
@@ -165,7 +168,7 @@ class TrackerLink {
   async #run(): Promise<void> {
     try {
       await this.#withdrawMaybe();
-      const missing = [...this.#contents.values()].filter((content) => !this.#settled.has(keyOf(content)));
+      const missing = [...this.#contents.values()].filter((content) => !this.#isSettled(content));
       // REGISTER keeps one entry alive, ALIVE all of them.
       if (this.#settled.size > 0) await this.#alive();
       for (let at = 0; at < missing.length && !this.#isClosed; at += BATCH_COUNT) {
@@ -178,6 +181,11 @@ class TrackerLink {
     }
   }
 
+  #isSettled(content: Announcement): boolean {
+    const key = keyOf(content);
+    return this.#settled.has(key) && this.#settled.get(key) === content.haveCount?.();
+  }
+
   async #withdrawMaybe(): Promise<void> {
     if (!this.#isToWithdraw) return;
     await this.#client.unregister(this.#options.address);
@@ -187,21 +195,24 @@ class TrackerLink {
 
   async #register(contents: readonly Announcement[]): Promise<void> {
     const { address, events } = this.#options;
+    const haves = contents.map((content) => content.haveCount?.());
     const results = await this.#client.register(
-      contents.map(({ name, sizeBytes, root, type }) => ({
-        verb: 'REGISTER',
-        name,
-        sizeBytes,
-        address,
-        attributes: { root, ...(type === undefined ? {} : { type }) },
-      })),
+      contents.map(({ name, sizeBytes, root, type }, at) => {
+        const have = haves[at];
+        const attributes = {
+          root,
+          ...(type === undefined ? {} : { type }),
+          ...(have === undefined ? {} : { haveChunks: Math.min(have, CHUNKS_MAX_COUNT) }),
+        };
+        return { verb: 'REGISTER', name, sizeBytes, address, attributes };
+      }),
     );
     for (const [at, content] of contents.entries()) {
       const result = results[at];
       if (result === undefined) continue;
       const key = keyOf(content);
       const isFull = result instanceof ShoalError && (result.code === 'BUSY' || result.code === 'LIMIT');
-      if (!isFull) this.#settled.add(key);
+      if (!isFull) this.#settled.set(key, haves[at]);
       if (result instanceof ShoalError) {
         if (!this.#refused.has(key)) events.refused(content, result, this.#tracker);
         this.#refused.add(key);

@@ -19,7 +19,7 @@ export interface CheckpointerEvents {
 }
 
 export class Checkpointer {
-  readonly #store: PartStore;
+  readonly #store: Pick<PartStore, 'wrote' | 'checkpoint'>;
   readonly #events: CheckpointerEvents;
   #lastMs: number;
   #bytes = 0;
@@ -27,7 +27,7 @@ export class Checkpointer {
   #running: Promise<void> | undefined;
   #failure: ShoalError | undefined;
 
-  constructor(store: PartStore, nowMs: number, events: CheckpointerEvents) {
+  constructor(store: Pick<PartStore, 'wrote' | 'checkpoint'>, nowMs: number, events: CheckpointerEvents) {
     this.#store = store;
     this.#events = events;
     this.#lastMs = nowMs;

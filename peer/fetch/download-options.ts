@@ -3,6 +3,7 @@ import type { PeerAddress } from '../../common/core/peer-address.js';
 import type { HashPool } from '../hash/hash-pool.js';
 import type { PartStore } from '../store/part-store.js';
 import type { Catalog } from './catalog.js';
+import type { SwarmContent } from './greeting.js';
 import type { Plan } from './plan.js';
 
 export interface DownloadEvents {
@@ -17,16 +18,18 @@ export interface DownloadEvents {
 export interface DownloadOptions {
   readonly catalog: Catalog;
   readonly plan: Plan;
-  readonly store: PartStore;
-  readonly pool: HashPool;
+  readonly store: Pick<PartStore, 'acquire' | 'release' | 'pathOf' | 'wrote' | 'checkpoint'>;
+  readonly pool: Pick<HashPool, 'land'>;
   readonly peers: readonly PeerAddress[];
   /** Asks the trackers again. Never throws. */
   readonly findPeers: () => Promise<readonly PeerAddress[]>;
   /** Gives up when no chunk came for this long. */
   readonly patienceMs: number;
   readonly events: DownloadEvents;
-  /** Called with each chunk's hash as it lands, for contents whose hashes are not known before. */
-  readonly onHash?: (unit: number, hash: Uint8Array) => void;
+  /** What peers are asked about, to learn which chunks they have. Where it is missing, each is taken to have everything. */
+  readonly swarm?: SwarmContent;
+  /** Called with each unit that is verified and written, and the hash of its chunk. */
+  readonly onLanded: (unit: number, hash: Uint8Array) => void;
 }
 
 export interface DownloadReport {

@@ -61,11 +61,12 @@ async function start(store: FakeStore, landing: LandingResult | (() => Promise<L
     { dialer: tcpDialer, clock, random: realRandom, slots: new SlotMemory(8) },
     {
       catalog,
-      plan: new Plan(new Bitfield(CHUNKS)),
+      plan: new Plan(new Bitfield(CHUNKS), { below: () => 0 }),
       store: store as unknown as PartStore,
       pool: { land: async () => (typeof landing === 'function' ? landing() : landing) } as unknown as HashPool,
       peers: [peer.address],
       findPeers: async () => [],
+      onLanded: () => {},
       patienceMs: 30_000,
       events: {
         progress: () => {},

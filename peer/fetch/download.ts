@@ -1,21 +1,24 @@
 /**
  * The driver of a fetch: asks the plan what is next, the swarm for it, the pool to check and write it, the store to make it last.
  *
- * Each event (a peer connected, a reply, a tick) ends in `#pump`, which gives every peer as many requests as its score says.
- * A peer that is slow loses its chunks to idle ones, a dead one is cut off, a liar is banned at the first bad chunk.
+ * Each event ends in giving requests to peers as far as their score says: to one peer when it delivered or told of new chunks, to all
+ * in turn when a chunk was given back. A peer that is slow loses its chunks to idle ones, a dead one is cut off, a liar is banned at
+ * the first bad chunk.
  * Invariant: a unit counts only after a worker checked and wrote it; it is reported only after a checkpoint.
  */
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import type { PeerAddress } from '../../common/core/peer-address.js';
 import type { Timer } from '../../common/ports/clock.js';
-import { diskErrorOfCode } from '../store/disk-error.js';
-import type { UnitPlace } from './catalog.js';
 import { Checkpointer } from './checkpointer.js';
+import { Crew } from './crew.js';
 import type { DownloadOptions, DownloadReport } from './download-options.js';
 import { claimHelp } from './helping.js';
+import { landChunk } from './landing.js';
 import { PeerRefresh } from './peer-refresh.js';
+import type { PlanPeer } from './plan-peer.js';
 import { createRequestQueue } from './request-queue.js';
-import { type Lane, Swarm, type SwarmPorts } from './swarm.js';
+import type { Supplier } from './supplier.js';
+import type { SwarmPorts } from './swarm.js';
 
 /** Requests under way at all peers together. */
 const REQUESTS_MAX_COUNT = 512;
@@ -23,13 +26,23 @@ const TICK_MS = 250;
 /** Refusals without one chunk between them after which a peer rests. */
 const REFUSALS_MAX_COUNT = 32;
 
+/** A unit that was asked of a peer. */
+interface Request {
+  readonly supplier: Supplier;
+  /** What the plan knew it as. */
+  readonly peer: PlanPeer;
+  readonly unit: number;
+}
+
 export class Download {
   readonly #ports: SwarmPorts;
   readonly #options: DownloadOptions;
-  readonly #swarm: Swarm;
+  readonly #crew: Crew;
   readonly #checkpointer: Checkpointer;
   readonly #refresh: PeerRefresh;
   readonly #queue = createRequestQueue(REQUESTS_MAX_COUNT);
+  /** Bytes of an average chunk: small in a folder of small files. */
+  readonly #usualChunkBytes: number;
   #settle: { resolve: () => void; reject: (error: ShoalError) => void } | undefined;
   #timer: Timer | undefined;
   #isOver = false;
@@ -46,20 +59,20 @@ export class Download {
     const nowMs = ports.clock.nowMs();
     this.#lastProgressMs = nowMs;
     const { events, catalog, plan } = options;
+    this.#usualChunkBytes = Math.max(1, Math.ceil(catalog.totalBytes / Math.max(1, catalog.unitCount)));
     for (const [first, count] of plan.had.runs()) this.#doneBytes += catalog.bytesOf(first, count);
-    this.#refresh = new PeerRefresh(options.findPeers, nowMs, (peers) => this.#takePeers(peers));
+    this.#refresh = new PeerRefresh(options.findPeers, nowMs, (peers) => this.#takeFoundPeers(peers));
     this.#checkpointer = new Checkpointer(options.store, nowMs, {
       lost: (units) => this.#noteLost(units),
       failed: (error) => this.#end(error),
     });
-    this.#swarm = new Swarm(ports, {
-      connected: (lane) => {
-        events.peerConnected(lane.key);
-        plan.forgetLacks(lane.key);
-        this.#pump();
-      },
-      failed: (lane, error) => events.peerFailed(lane.key, error.message),
-      banned: (lane, reason) => events.peerBanned(lane.key, reason),
+    const usualChunkBytes = this.#usualChunkBytes;
+    this.#crew = new Crew(ports, {
+      plan,
+      swarm: options.swarm,
+      usualChunkBytes,
+      events,
+      ready: (supplier) => this.#feed(supplier),
     });
   }
 
@@ -73,14 +86,14 @@ export class Download {
       await new Promise<void>((resolve, reject) => {
         this.#settle = { resolve, reject };
         if (this.#options.plan.isDone) return this.#end();
-        this.#swarm.add(this.#options.peers);
+        this.#crew.add(this.#options.peers);
         this.#tick();
       });
     } catch (error) {
       failure = asShoalError(error);
     }
     this.#timer?.cancel();
-    this.#swarm.close(new ShoalError('STOPPED', 'local', 'The fetch has ended.'));
+    this.#crew.close(new ShoalError('STOPPED', 'local', 'The fetch has ended.'));
     await this.#queue.onIdle();
     await this.#checkpointer.close().catch((error: unknown) => {
       failure ??= asShoalError(error);
@@ -102,10 +115,15 @@ export class Download {
     this.#end(reason);
   }
 
+  /** Takes peers that made themselves known. */
+  addPeers(peers: readonly PeerAddress[]): void {
+    if (!this.#isOver) this.#crew.add(peers);
+  }
+
   #report(): DownloadReport {
-    const peers = this.#swarm.lanes
-      .filter((lane) => lane.chunkCount > 0)
-      .map((lane) => ({ address: lane.key, bytes: lane.bytes, chunks: lane.chunkCount }));
+    const peers = this.#crew.suppliers
+      .filter((supplier) => supplier.chunkCount > 0)
+      .map(({ lane, bytes, chunkCount }) => ({ address: lane.key, bytes, chunks: chunkCount }));
     return { fetchedBytes: this.#fetchedBytes, wastedBytes: this.#wastedBytes, peers };
   }
 
@@ -119,159 +137,145 @@ export class Download {
   #tick(): void {
     if (this.#isOver) return;
     const nowMs = this.#ports.clock.nowMs();
-    this.#judgeLanes(nowMs);
-    this.#swarm.dialSome();
-    this.#refresh.tick(nowMs, this.#swarm.isHopeless);
+    this.#crew.tick(nowMs);
+    this.#refresh.tick(nowMs, this.#crew.isHopeless);
     this.#checkpointer.tick(nowMs);
     this.#giveUpMaybe(nowMs);
-    this.#pump();
-    this.#options.events.progress(this.#doneBytes, this.#swarm.connected.length);
+    this.#feedAll();
+    this.#options.events.progress(this.#doneBytes, this.#crew.connectedCount);
     this.#timer = this.#ports.clock.setTimer('fetch tick', TICK_MS, () => this.#tick());
   }
 
-  /** Gives every connected peer what it has room for, one chunk at a time in turn. */
-  #pump(): void {
+  /** Gives every peer what it has room for, one chunk at a time in turn. */
+  #feedAll(): void {
     if (this.#isOver) return;
-    const lanes = this.#swarm.connected;
+    const { suppliers } = this.#crew;
     // Another peer begins each time, so that a short file is spread as evenly as a long one.
     this.#turn += 1;
-    const first = this.#turn % Math.max(1, lanes.length);
-    const ordered = [...lanes.slice(first), ...lanes.slice(0, first)];
+    const first = this.#turn % Math.max(1, suppliers.length);
+    const ordered = [...suppliers.slice(first), ...suppliers.slice(0, first)];
     for (let isMore = true; isMore; ) {
       isMore = false;
-      for (const lane of ordered) if (this.#giveOne(lane)) isMore = true;
+      for (const supplier of ordered) if (this.#giveOne(supplier)) isMore = true;
     }
   }
 
-  #giveOne(lane: Lane): boolean {
-    const { plan } = this.#options;
-    if (lane.connection === undefined || this.#queue.size > 0) return false;
-    if (lane.asked.size >= lane.score.depth(this.#usualChunkBytes)) return false;
+  /** Gives one peer what it has room for. */
+  #feed(supplier: Supplier): void {
+    while (!this.#isOver && this.#giveOne(supplier));
+  }
+
+  #giveOne(supplier: Supplier): boolean {
+    if (supplier.isDry || this.#queue.size > 0) return false;
+    const { lane, peer, asked } = supplier;
+    if (peer === undefined || asked.size >= lane.score.depth(this.#usualChunkBytes)) return false;
     const nowMs = this.#ports.clock.nowMs();
-    const unit = plan.next(lane.key) ?? claimHelp(lane, this.#swarm.connected, plan, this.#usualChunkBytes, nowMs);
-    if (unit === undefined) return false;
-    lane.score.asked(nowMs, lane.asked.size === 0);
-    lane.asked.set(unit, nowMs);
-    void this.#queue.add(() => this.#fetchUnit(lane, unit));
+    if (!supplier.isReady(nowMs)) return false;
+    const unit = this.#options.plan.next(peer, nowMs) ?? this.#helpWith(supplier, nowMs);
+    if (unit === undefined) {
+      supplier.isDry = true;
+      return false;
+    }
+    lane.score.asked(nowMs, asked.size === 0);
+    asked.set(unit, nowMs);
+    void this.#queue.add(() => this.#fetchUnit({ supplier, peer, unit }));
     return true;
   }
 
-  /** Bytes of an average chunk: small in a folder of small files. */
-  get #usualChunkBytes(): number {
-    const { catalog } = this.#options;
-    return Math.max(1, Math.ceil(catalog.totalBytes / Math.max(1, catalog.unitCount)));
+  #helpWith(supplier: Supplier, nowMs: number): number | undefined {
+    if (!supplier.mayHelp(nowMs)) return undefined;
+    return claimHelp(supplier, this.#crew.suppliers, this.#options.plan, this.#usualChunkBytes, nowMs);
   }
 
-  async #fetchUnit(lane: Lane, unit: number): Promise<void> {
-    const place = this.#options.catalog.locate(unit);
-    const askedMs = lane.asked.get(unit) ?? 0;
-    const connection = lane.connection;
-    if (connection === undefined || this.#isOver)
-      return this.#notDelivered(lane, unit, new ShoalError('NETWORK', 'remote', 'The peer is gone.'));
+  async #fetchUnit(request: Request): Promise<void> {
+    const { supplier, unit } = request;
+    const { asked, lane } = supplier;
+    const { file, chunkIndex, lengthBytes } = this.#options.catalog.locate(unit);
+    const askedMs = asked.get(unit) ?? 0;
+    const { connection } = lane;
     try {
-      const slot = await connection.getChunk(place.file.content, place.chunkIndex, place.lengthBytes);
+      if (connection === undefined || this.#isOver) throw new ShoalError('NETWORK', 'remote', 'The peer is gone.');
+      const slot = await connection.getChunk(file.content, chunkIndex, lengthBytes);
       const receivedMs = this.#ports.clock.nowMs();
-      lane.asked.delete(unit);
-      this.#pump();
+      asked.delete(unit);
+      this.#feed(supplier);
       try {
-        await this.#land(lane, unit, place, slot.chunkOffset, askedMs, receivedMs);
+        if (await this.#land(request, slot.chunkOffset)) lane.score.delivered(askedMs, receivedMs, lengthBytes);
       } finally {
         this.#ports.slots.release(slot);
       }
     } catch (error) {
-      this.#notDelivered(lane, unit, asShoalError(error));
+      this.#notDelivered(request, asShoalError(error));
     }
-    this.#pump();
   }
 
-  async #land(
-    lane: Lane,
-    unit: number,
-    place: UnitPlace,
-    slotOffset: number,
-    askedMs: number,
-    receivedMs: number,
-  ): Promise<void> {
-    const { plan, store, pool } = this.#options;
+  /** Checks and writes a chunk that arrived, and counts it. Returns whether the peer sent what it should. */
+  async #land(request: Request, slotOffset: number): Promise<boolean> {
+    const { plan, catalog } = this.#options;
+    const { supplier, unit } = request;
+    const place = catalog.locate(unit);
     if (plan.had.has(unit)) {
       this.#wastedBytes += place.lengthBytes;
-      return;
+      return true;
     }
     const lossCount = this.#lossCount;
-    const landing = { slotOffset, lengthBytes: place.lengthBytes, expectation: place.expectation, position: place.position };
-    try {
-      const fd = await store.acquire(place.fileIndex);
-      const result = await pool.land({ ...landing, fd }, place.file.hashName).finally(() => store.release(place.fileIndex));
-      if (result.kind === 'failed') throw diskErrorOfCode(result.code, store.pathOf(place.fileIndex), result.message);
-      if (result.kind === 'mismatch') {
-        plan.failed(unit, lane.key, false);
-        lane.isLiar = true;
-        this.#swarm.ban(lane, `chunk ${place.chunkIndex} that it sent is not what its hash says`);
-        return;
-      }
-      if (lossCount !== this.#lossCount) {
-        // Written while the disk lost chunks: it may be among them, or have been disowned after it was written.
-        this.#wastedBytes += place.lengthBytes;
-        return plan.failed(unit, lane.key, false);
-      }
-      this.#options.onHash?.(unit, result.hash);
-    } catch (error) {
-      // The disk, not the peer: nothing can go on until it is mended.
-      plan.failed(unit, lane.key, false);
-      this.#end(asShoalError(error));
-      return;
+    const landed = await landChunk(this.#options, place, slotOffset);
+    if (landed.kind === 'landed' && lossCount === this.#lossCount) {
+      this.#count(supplier, unit, place.lengthBytes, landed.hash);
+      return true;
     }
-    lane.score.delivered(askedMs, receivedMs, place.lengthBytes);
-    this.#count(lane, unit, place.lengthBytes);
+    // Written while the disk lost chunks: it may be among them, or have been disowned after it was written.
+    if (landed.kind === 'landed') this.#wastedBytes += place.lengthBytes;
+    if (landed.kind === 'failed') this.#end(landed.error);
+    if (landed.kind === 'mismatch')
+      this.#crew.banLiar(supplier, `chunk ${place.chunkIndex} that it sent is not what its hash says`);
+    this.#giveBack(request, 'gone');
+    return false;
   }
 
-  #count(lane: Lane, unit: number, bytes: number): void {
-    if (!this.#options.plan.landed(unit)) {
+  #count(supplier: Supplier, unit: number, bytes: number, hash: Uint8Array): void {
+    const { plan, onLanded } = this.#options;
+    if (!plan.landed(unit)) {
       this.#wastedBytes += bytes;
       return;
     }
     this.#checkpointer.wrote(unit, bytes);
-    lane.refusalCount = 0;
-    lane.bytes += bytes;
-    lane.chunkCount += 1;
+    supplier.brought(bytes);
     this.#doneBytes += bytes;
     this.#fetchedBytes += bytes;
     this.#lastProgressMs = this.#ports.clock.nowMs();
-    if (this.#options.plan.isDone) this.#end();
+    onLanded(unit, hash);
+    if (plan.isDone) this.#end();
   }
 
-  #notDelivered(lane: Lane, unit: number, error: ShoalError): void {
-    lane.asked.delete(unit);
+  #notDelivered(request: Request, error: ShoalError): void {
+    const { supplier, unit } = request;
+    const { lane } = supplier;
+    supplier.asked.delete(unit);
     const isRefusal = lane.connection !== undefined && lane.connection.failure === undefined;
-    this.#options.plan.failed(unit, lane.key, isRefusal && error.code !== 'BUSY' && error.code !== 'LIMIT');
-    if (this.#isOver) return;
-    if (!isRefusal) {
-      if (error.code === 'PROTOCOL') this.#swarm.ban(lane, error.message);
-      else this.#swarm.drop(lane, error);
-      return;
+    const isBusy = isRefusal && error.code === 'BUSY' && supplier.greeting === 'telling';
+    const isFull = !isBusy && (error.code === 'BUSY' || error.code === 'LIMIT');
+    if (isBusy) supplier.busy(this.#ports.clock.nowMs());
+    else if (!this.#isOver && !isRefusal) this.#crew.cutOff(supplier, error);
+    else if (isRefusal) supplier.refusalCount += 1;
+    if (isRefusal && (isFull || supplier.refusalCount >= REFUSALS_MAX_COUNT)) {
+      supplier.refusalCount = 0;
+      this.#crew.cutOff(supplier, error);
     }
-    lane.refusalCount += 1;
-    if (error.code === 'BUSY' || error.code === 'LIMIT' || lane.refusalCount >= REFUSALS_MAX_COUNT) {
-      lane.refusalCount = 0;
-      this.#swarm.drop(lane, error);
-    }
+    this.#giveBack(request, isBusy ? 'later' : isRefusal && !isFull ? 'lacks' : 'gone');
   }
 
-  #judgeLanes(nowMs: number): void {
-    for (const lane of this.#swarm.connected) {
-      if (lane.connection?.failure !== undefined) this.#swarm.drop(lane, lane.connection.failure);
-      const head = lane.connection?.head;
-      if (head !== undefined && lane.score.judge(head, this.#usualChunkBytes, nowMs) === 'dead') {
-        this.#swarm.drop(lane, new ShoalError('NETWORK', 'remote', `Peer ${lane.key} stopped sending.`));
-      }
-    }
+  /** A unit that a peer did not bring is for anybody to ask for again. */
+  #giveBack({ unit, peer }: Request, why: 'gone' | 'lacks' | 'later'): void {
+    this.#options.plan.failed(unit, peer, why, this.#ports.clock.nowMs());
+    this.#crew.wake();
+    this.#feedAll();
   }
 
-  #takePeers(peers: readonly PeerAddress[]): void {
-    if (this.#isOver) return;
-    this.#swarm.add(peers);
+  #takeFoundPeers(peers: readonly PeerAddress[]): void {
+    this.addPeers(peers);
     // Nobody is left, and nobody new came: waiting longer helps nobody.
-    if (this.#swarm.isHopeless && this.#queue.pending === 0) this.#giveUp();
+    if (!this.#isOver && this.#crew.isHopeless && this.#queue.pending === 0) this.#giveUp();
   }
 
   #giveUpMaybe(nowMs: number): void {
@@ -283,8 +287,7 @@ export class Download {
     const { plan } = this.#options;
     const missing = `${plan.missingCount} of ${plan.had.length} chunks are missing (the first is ${plan.had.nextMissing(0)})`;
     const keep = 'What is verified is kept: run the same command again when a peer is there.';
-    const lanes = this.#swarm.lanes;
-    if (lanes.length > 0 && lanes.every((lane) => lane.isLiar)) {
+    if (this.#crew.isAllLiars) {
       this.#end(new ShoalError('VERIFY_FAILED', 'remote', `Every peer sent wrong data and was banned; ${missing}. ${keep}`));
     } else this.#end(new ShoalError('NETWORK', 'remote', `No peer is left that has what is missing; ${missing}. ${keep}`));
   }
@@ -295,6 +298,7 @@ export class Download {
       this.#options.plan.lost(unit);
       this.#doneBytes -= this.#options.catalog.lengthOf(unit);
     }
+    this.#crew.wake();
     this.#options.events.syncFailed(lost.length);
   }
 }

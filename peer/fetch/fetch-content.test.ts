@@ -172,6 +172,8 @@ describe('an interrupted fetch', () => {
   }
 
   test('RS6: goes on where it stopped, from another peer, and asks for nothing that it had', async () => {
+    // Where a fetch begins is chance; here it begins at the first chunk.
+    bench.random = { below: () => 0 };
     const content = testContent(seededBytes(12 * CHUNK_BYTES + 3));
     const { gate } = gateAfter(6);
     const first = await bench.peer(content, { gate });

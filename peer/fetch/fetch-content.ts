@@ -29,9 +29,9 @@ export async function fetchContent(ports: FetchPorts, options: FetchOptions): Pr
     const chosen = await lookUp(session);
     const manifest = chosen.root === undefined ? undefined : await fetchManifest(session, chosen, chosen.root);
     const goal = await findGoal(session, chosen, manifest);
-    const { name, root, catalog, isFolder, isVerified } = goal;
+    const { name, root, catalog, folder, isVerified } = goal;
     const what = { name, root: root ?? null, size: catalog.totalBytes, files: catalog.files.length, verified: isVerified };
-    options.onEvent({ event: 'content', type: isFolder ? 'folder' : 'file', ...what });
+    options.onEvent({ event: 'content', type: folder === undefined ? 'file' : 'folder', ...what });
     await checkEmptyFiles(catalog, ports.pool);
     if (await isGoalThere(session, goal)) return await reportThere(session, goal);
     return await fetchGoal(session, goal, false);
@@ -64,16 +64,16 @@ async function findGoal(session: FetchSession, chosen: ChosenContent, manifest: 
   const target = await resolveTarget({ out, directory, baseName: baseName(name) });
   const common = { name, root, target, peers };
   if (manifest?.type === FOLDER_TYPE && root !== undefined) {
-    const catalog = await fetchFolderCatalog(session, { ...common, root }, manifest);
-    return { ...common, catalog, isFolder: true, isVerified: true };
+    const { catalog, indexBytes } = await fetchFolderCatalog(session, { ...common, root }, manifest);
+    return { ...common, catalog, folder: { manifest, indexBytes }, isVerified: true };
   }
   const content: ContentRef = root === undefined ? source.content : { by: 'root', root };
   const known = manifest ?? (await keptManifest(session, target, root));
   const catalog = new Catalog([singleFile(content, chosen, known)]);
-  return { ...common, catalog, isFolder: false, isVerified: root !== undefined };
+  return { ...common, catalog, folder: undefined, isVerified: root !== undefined };
 }
 
-/** Fetches a folder's index like any file, beside the target, and makes the catalog of its files. */
+/** Fetches a folder's index like any file, beside the target, and makes the catalog of its files; returns the index too. */
 async function fetchFolderCatalog(
   session: FetchSession,
   folder: {
@@ -83,23 +83,24 @@ async function fetchFolderCatalog(
     readonly peers: readonly PeerAddress[];
   },
   manifest: Manifest,
-): Promise<Catalog> {
+): Promise<{ catalog: Catalog; indexBytes: Uint8Array }> {
   const { root, peers, target } = folder;
   const { index, journal } = partPaths(target, root);
   const content = { by: 'root', root } as const;
   const catalog = new Catalog([singleFile(content, { sizeBytes: manifest.sizeBytes, root }, manifest)]);
-  const goal: Goal = { ...folder, catalog, isFolder: false, isVerified: true, target: index };
+  const goal: Goal = { ...folder, catalog, folder: undefined, isVerified: true, target: index };
   // What an earlier run left under this name is ours: where it is not the index, it is replaced.
   if (await isSameFile(session, index, root, catalog)) await reportThere(session, goal);
   else await fetchGoal(session, goal, true);
-  const files = await readFolderIndex(index, session.ports.pool).catch(async (error: unknown) => {
+  const { files, indexBytes } = await readFolderIndex(index, session.ports.pool).catch(async (error: unknown) => {
     // What was refused is of no use to a later run either.
     await rm(index, { force: true });
     throw error;
   });
-  return session.withMetadata(peers, (metadata) =>
+  const whole = await session.withMetadata(peers, (metadata) =>
     folderCatalog(files, manifest.hashName, metadata, session.ports.pool, journal),
   );
+  return { catalog: whole, indexBytes };
 }
 
 /** What of a manifest a fetch needs. */

@@ -13,17 +13,18 @@ import { Catalog, type CatalogFile } from './catalog.js';
 import type { MetadataFetch } from './metadata.js';
 import { inspectTarget } from './target.js';
 
-/** Reads a verified index from disk. Throws `PROTOCOL` where it is none, or larger than an index may be. */
-export async function readFolderIndex(path: string, pool: HashPool): Promise<FolderFile[]> {
+/** Reads a verified index from disk: its bytes and the files. Throws `PROTOCOL` where it is none, or larger than an index may be. */
+export async function readFolderIndex(path: string, pool: HashPool): Promise<{ indexBytes: Uint8Array; files: FolderFile[] }> {
   const { size } = await stat(path);
   if (size > FOLDER_INDEX_MAX_BYTES) throw protocolError(`The folder's index is larger than ${FOLDER_INDEX_MAX_BYTES} bytes.`);
-  const files = await pool.folder(await readFile(path));
+  const indexBytes = await readFile(path);
+  const files = await pool.folder(indexBytes);
   const totalChunks = files.reduce((sum, file) => sum + chunkCount(file.sizeBytes), 0);
   const tooLarge = files.find((file) => chunkCount(file.sizeBytes) > CHUNKS_MAX_COUNT);
   // Found out before a manifest is asked for.
   if (tooLarge !== undefined || totalChunks > FETCH_CHUNKS_MAX_COUNT)
     throw protocolError(`${tooLarge?.path ?? 'The folder'} claims to be larger than what this program can fetch.`);
-  return files;
+  return { indexBytes, files };
 }
 
 /**

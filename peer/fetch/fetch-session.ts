@@ -11,6 +11,7 @@ import type { HashPool } from '../hash/hash-pool.js';
 import type { FetchEvent, FetchPhase } from './fetch-events.js';
 import type { FetchSource } from './fetch-source.js';
 import { MetadataFetch } from './metadata.js';
+import type { OfferPorts } from './offer.js';
 import type { SwarmPorts } from './swarm.js';
 
 export interface FetchPorts {
@@ -18,6 +19,8 @@ export interface FetchPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly pool: HashPool;
+  /** Where what is fetched is served meanwhile; `undefined` where it is not. */
+  readonly offering?: OfferPorts;
 }
 
 export interface FetchOptions {

@@ -3,7 +3,10 @@
  *
  *     is it there already? ──► check the part ──► download ──► publish
  */
+import type { Bitfield } from '../../common/core/bitfield.js';
+import { chunkCount } from '../../common/core/chunks.js';
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
+import type { FileName } from '../../common/core/file-name.js';
 import { HASH_BYTES } from '../../common/core/hash.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
 import type { PeerAddress } from '../../common/core/peer-address.js';
@@ -18,22 +21,26 @@ import type { DownloadReport } from './download-options.js';
 import type { FetchResult } from './fetch-events.js';
 import { isFolderThere } from './fetch-folder.js';
 import type { FetchSession } from './fetch-session.js';
+import type { SwarmContent } from './greeting.js';
+import { Offer, type OfferedFolder } from './offer.js';
 import { Plan } from './plan.js';
 import { checkFreeSpace, inspectTarget } from './target.js';
 
 /** A content with everything needed to fetch it. */
 export interface Goal {
-  readonly name: string;
+  readonly name: FileName;
   readonly root: ContentRoot | undefined;
   readonly catalog: Catalog;
-  readonly isFolder: boolean;
+  /** `undefined` for a single file. */
+  readonly folder: OfferedFolder | undefined;
   readonly isVerified: boolean;
   readonly target: string;
   readonly peers: readonly PeerAddress[];
 }
 
 /** Whether the target is the goal already, byte for byte. Throws `TARGET_EXISTS` where something else is that may not be replaced. */
-export async function isGoalThere(session: FetchSession, { target, root, catalog, isFolder }: Goal): Promise<boolean> {
+export async function isGoalThere(session: FetchSession, { target, root, catalog, folder }: Goal): Promise<boolean> {
+  const isFolder = folder !== undefined;
   const state = await inspectTarget(target);
   if (state.kind === 'absent') return false;
   const isSameKind = state.kind === (isFolder ? 'folder' : 'file');
@@ -75,7 +82,8 @@ export async function reportThere(session: FetchSession, goal: Goal): Promise<Fe
 }
 
 /** A crash between the rename and the end leaves these behind. A folder that may not be written to has none that matter. */
-async function tidyUp({ target, root, name, isFolder }: Goal): Promise<void> {
+async function tidyUp({ target, root, name, folder }: Goal): Promise<void> {
+  const isFolder = folder !== undefined;
   const store = await PartStore.open({ paths: partPaths(target, root ?? '-'), root: root ?? '-', name, isFolder });
   await store.discard().finally(() => store.close());
 }
@@ -83,7 +91,7 @@ async function tidyUp({ target, root, name, isFolder }: Goal): Promise<void> {
 export async function fetchGoal(session: FetchSession, goal: Goal, isIndex = false): Promise<FetchResult> {
   // What cannot be told from another content chunk by chunk comes from one peer at a time, and never half from each.
   const isMixable =
-    goal.isFolder ||
+    goal.folder !== undefined ||
     (goal.catalog.files.every((file) => file.hashes !== undefined || file.sizeBytes <= CHUNK_BYTES) && goal.isVerified);
   if (isMixable) return fetchFrom(session, goal, goal.peers, true, isIndex);
   const why = goal.root === undefined ? 'no peer gives a root' : 'no peer gives a manifest; the whole is checked at the end';
@@ -110,8 +118,9 @@ async function fetchFrom(
   const { isFresh, onEvent, isOverwrite } = session.options;
   const { root, catalog } = goal;
   const paths = partPaths(goal.target, root ?? '-');
-  const store = await PartStore.open({ paths, root: root ?? '-', name: goal.name, isFolder: goal.isFolder });
+  const store = await PartStore.open({ paths, root: root ?? '-', name: goal.name, isFolder: goal.folder !== undefined });
   let isEmpty = () => false;
+  let offer: Offer | undefined;
   try {
     const isStartingAfresh = isFresh || !isMixable;
     if (isStartingAfresh) await store.discard();
@@ -125,18 +134,45 @@ async function fetchFrom(
     await checkFreeSpace(paths.folder, catalog.totalBytes - resumedBytes);
     session.phase('fetch', goal.name, catalog.totalBytes, resumedBytes);
     const hashes = isMixable ? undefined : new Uint8Array(catalog.unitCount * HASH_BYTES);
-    const report = await download(session, goal, store, new Plan(had), peers, hashes);
+    offer = isMixable && !isIndex ? offerOf(session, goal, store, had) : undefined;
+    const onLanded = (unit: number, hash: Uint8Array) => {
+      hashes?.set(hash, unit * HASH_BYTES);
+      offer?.landed(unit, hash);
+    };
+    const isSwarm = isMixable && !isIndex;
+    const report = await download(session, goal, {
+      store,
+      plan: new Plan(had, session.ports.random),
+      peers,
+      isMixable,
+      isSwarm,
+      onLanded,
+    });
     session.phase('finish', 'making it last');
     if (hashes !== undefined && root !== undefined) await checkRoot(session, root, catalog, hashes, store);
     await store.publish(isOverwrite || isIndex);
+    await offer?.finish(goal.target);
     return result(session, goal, report, resumedBytes, false);
   } catch (error) {
     // Nothing to go on with: nothing is left lying around.
     if (isEmpty()) await store.discard().catch(() => undefined);
     throw error;
   } finally {
+    offer?.close();
     await store.close();
   }
+}
+
+/** Serves what is fetched while it is, where this node serves and the content can be named. */
+function offerOf(
+  session: FetchSession,
+  { name, root, catalog, folder }: Goal,
+  store: PartStore,
+  had: Bitfield,
+): Offer | undefined {
+  const { offering } = session.ports;
+  if (offering === undefined || root === undefined) return undefined;
+  return new Offer(offering, { name, root, catalog, had, folder, pathOf: (fileIndex) => store.pathOf(fileIndex) });
 }
 
 /** What an earlier run left that is right. */
@@ -144,26 +180,30 @@ function checkPart(session: FetchSession, { catalog }: Goal, store: PartStore, i
   return store.begin(catalog, isFresh, session.ports.pool, checkProgress(session, catalog.totalBytes));
 }
 
-async function download(
-  session: FetchSession,
-  goal: Goal,
-  store: PartStore,
-  plan: Plan,
-  peers: readonly PeerAddress[],
-  hashes: Uint8Array | undefined,
-): Promise<DownloadReport> {
+/** How a goal is downloaded. */
+interface DownloadWay {
+  readonly store: PartStore;
+  readonly plan: Plan;
+  readonly peers: readonly PeerAddress[];
+  /** Whether chunks of several peers may be put together. */
+  readonly isMixable: boolean;
+  /** Whether peers are asked what they have. */
+  readonly isSwarm: boolean;
+  readonly onLanded: (unit: number, hash: Uint8Array) => void;
+}
+
+async function download(session: FetchSession, goal: Goal, how: DownloadWay): Promise<DownloadReport> {
   const { signal, onEvent, patienceMs, source } = session.options;
   const { catalog, root } = goal;
-  const isMixable = hashes === undefined;
+  const { isMixable, isSwarm, ...parts } = how;
+  const swarm = isSwarm ? swarmContent(session, goal) : undefined;
   const download = new Download(session.swarmPorts, {
+    ...parts,
     catalog,
-    plan,
-    store,
     pool: session.ports.pool,
-    peers,
+    ...(swarm === undefined ? {} : { swarm }),
     patienceMs,
     findPeers: async () => (isMixable ? await morePeers(session, source.content, root) : []),
-    ...(hashes === undefined ? {} : { onHash: (unit, hash) => hashes.set(hash, unit * HASH_BYTES) }),
     events: {
       progress: (doneBytes, peerCount) =>
         onEvent({ event: 'progress', phase: 'fetch', doneBytes, totalBytes: catalog.totalBytes, peers: peerCount }),
@@ -174,13 +214,22 @@ async function download(
     },
   });
   const stop = () => download.stop(signal.reason as ShoalError);
+  const forget = swarm && session.ports.offering?.onPeerSeen(swarm.root, (address) => download.addPeers([address]));
   signal.addEventListener('abort', stop, { once: true });
   try {
     signal.throwIfAborted();
     return await download.run();
   } finally {
+    forget?.();
     signal.removeEventListener('abort', stop);
   }
+}
+
+/** What peers are asked about: of a folder the units come behind the chunks of its index. */
+function swarmContent(session: FetchSession, { root, folder }: Goal): SwarmContent | undefined {
+  if (root === undefined) return undefined;
+  const skippedCount = folder === undefined ? 0 : chunkCount(folder.manifest.sizeBytes);
+  return { root, skippedCount, introduction: session.ports.offering?.introduction ?? {} };
 }
 
 async function morePeers(
@@ -220,7 +269,7 @@ function result(
     path: goal.target,
     name: goal.name,
     root: goal.root ?? null,
-    type: goal.isFolder ? 'folder' : 'file',
+    type: goal.folder === undefined ? 'file' : 'folder',
     files: goal.catalog.files.length,
     size: goal.catalog.totalBytes,
     verified: goal.isVerified,

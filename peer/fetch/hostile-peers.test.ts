@@ -169,9 +169,22 @@ describe('a peer that fails costs its chunks a retry elsewhere, and nobody is ba
     expect(refusing.askedChunks().length).toBeLessThanOrEqual(40);
   });
 
-  test('BUSY is no lack: the chunk is asked for again when the peer had its rest', async () => {
+  test('BUSY is no lack: the chunk is asked for again a second later, on the same connection', async () => {
     let busyCount = 2;
     const peer = await bench.peer(content, { refuse: () => (busyCount-- > 0 ? 'BUSY' : undefined) });
+    const fetching = bench.fetch(content, [peer]);
+    await until('all else is there', () => peer.askedChunks().length === content.chunkCount);
+    const { connectionCount } = peer;
+    bench.clock.jump(1100);
+    await fetching;
+    await expectWhole();
+    expect(peer.connectionCount).toBe(connectionCount);
+    expect(bench.eventsOf('peer-failed')).toEqual([]);
+  });
+
+  test('BUSY of a stranger that knows no HAVE is no lack: it is asked again when it had its rest', async () => {
+    let busyCount = 2;
+    const peer = await bench.peer(content, { isPlain: true, refuse: () => (busyCount-- > 0 ? 'BUSY' : undefined) });
     const fetching = bench.fetch(content, [peer]);
     await until('it was busy', () => hasFailed(peer));
     bench.clock.jump(1100);

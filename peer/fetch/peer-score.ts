@@ -94,6 +94,11 @@ export class PeerScore {
     this.#restUntilMs = nowMs + restMs / 2 + random.below(Math.ceil(restMs / 2) + 1);
   }
 
+  /** It is left alone until then, without a fault of its own. */
+  rest(untilMs: number): void {
+    this.#restUntilMs = untilMs;
+  }
+
   /** A tracker names it again long after it failed: it may be back. */
   revive(nowMs: number): void {
     if (!this.#isBanned && nowMs > this.#restUntilMs + REST_MAX_MS) this.#failureCount = 0;

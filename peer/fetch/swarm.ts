@@ -5,7 +5,7 @@
  * address is dialed at most once at a time and rests longer after each failure, and an IP address that sent liars is not listened to.
  * Invariant: a lane has at most one connection, and a banned one has none.
  */
-import { asShoalError, protocolError, type ShoalError } from '../../common/core/errors.js';
+import { asShoalError, protocolError, ShoalError } from '../../common/core/errors.js';
 import { formatPeerAddress, isLoopback, type PeerAddress } from '../../common/core/peer-address.js';
 import type { Clock } from '../../common/ports/clock.js';
 import type { Dialer } from '../../common/ports/net.js';
@@ -19,6 +19,8 @@ const CONNECTIONS_MAX_COUNT = 32;
 /** Addresses remembered: what several trackers hand out, and no more. */
 const LANES_MAX_COUNT = 1000;
 const DIAL_TIMEOUT_MS = 5000;
+/** Milliseconds that a peer without anything of use is left alone. */
+const PARTED_REST_MS = 30_000;
 /** Bad peers of one IP address after which its other ports are not taken any more. */
 const STRIKES_MAX_COUNT = 3;
 
@@ -43,13 +45,6 @@ export interface Lane {
   readonly score: PeerScore;
   connection: PeerConnection | undefined;
   isDialing: boolean;
-  /** Units asked for and not answered, with the time they were asked at, oldest first. */
-  readonly asked: Map<number, number>;
-  /** Refusals since the last chunk. */
-  refusalCount: number;
-  /** Verified bytes and chunks it brought. */
-  bytes: number;
-  chunkCount: number;
   isLiar: boolean;
 }
 
@@ -57,7 +52,9 @@ export class Swarm {
   readonly #ports: SwarmPorts;
   readonly #events: SwarmEvents;
   readonly #lanes = new Map<string, Lane>();
+  readonly #connected = new Set<Lane>();
   readonly #strikes = new Map<string, number>();
+  #dialingCount = 0;
   #isClosed = false;
 
   constructor(ports: SwarmPorts, events: SwarmEvents) {
@@ -69,14 +66,24 @@ export class Swarm {
     return [...this.#lanes.values()];
   }
 
-  /** Lanes that are connected, in the order in which they were learnt. */
+  /** Lanes that are connected, in the order in which they came to be. */
   get connected(): readonly Lane[] {
-    return this.lanes.filter((lane) => lane.connection !== undefined);
+    return [...this.#connected];
+  }
+
+  get connectedCount(): number {
+    return this.#connected.size;
   }
 
   /** Whether no peer is left that could still answer. */
   get isHopeless(): boolean {
-    return this.lanes.every((lane) => lane.score.isGivenUp && lane.connection === undefined && !lane.isDialing);
+    if (this.#connected.size > 0) return false;
+    return this.lanes.every((lane) => lane.score.isGivenUp && !lane.isDialing);
+  }
+
+  /** Whether peers are known that are not connected for want of room. */
+  get isCrowded(): boolean {
+    return this.#connected.size >= CONNECTIONS_MAX_COUNT && this.#lanes.size > this.#connected.size;
   }
 
   /** Takes addresses that were learnt, and dials what there is room for. */
@@ -93,10 +100,6 @@ export class Swarm {
         score: new PeerScore(),
         connection: undefined,
         isDialing: false,
-        asked: new Map(),
-        refusalCount: 0,
-        bytes: 0,
-        chunkCount: 0,
         isLiar: false,
       });
     }
@@ -106,20 +109,30 @@ export class Swarm {
   /** Dials peers that are neither connected nor resting. To be called now and then. */
   dialSome(): void {
     const nowMs = this.#ports.clock.nowMs();
-    let openCount = this.lanes.filter((lane) => lane.connection !== undefined || lane.isDialing).length;
     for (const lane of this.#lanes.values()) {
-      if (openCount >= CONNECTIONS_MAX_COUNT || this.#isClosed) return;
+      if (this.#connected.size + this.#dialingCount >= CONNECTIONS_MAX_COUNT || this.#isClosed) return;
       if (lane.connection !== undefined || lane.isDialing || lane.score.isGivenUp || nowMs < lane.score.restUntilMs) continue;
-      openCount += 1;
       void this.#dial(lane);
     }
   }
 
+  /** Ends the connection to a peer that did nothing wrong, to make room for another; it rests for a while. */
+  part(lane: Lane): void {
+    const connection = this.#disconnect(lane);
+    lane.score.rest(this.#ports.clock.nowMs() + PARTED_REST_MS);
+    connection?.close(new ShoalError('STOPPED', 'local', `Peer ${lane.key} has nothing that is missing here.`));
+  }
+
+  /** Never dials a peer again that is no peer, but this process itself. */
+  disown(lane: Lane): void {
+    lane.score.lied();
+    this.#disconnect(lane)?.close(new ShoalError('STOPPED', 'local', 'This is the fetching process itself.'));
+  }
+
   /** Cuts a peer off for now; what was asked of it fails. */
   drop(lane: Lane, error: ShoalError): void {
-    const connection = lane.connection;
+    const connection = this.#disconnect(lane);
     if (connection === undefined) return;
-    lane.connection = undefined;
     lane.score.failed(this.#ports.clock.nowMs(), this.#ports.random);
     connection.close(error);
     this.#events.failed(lane, error);
@@ -129,8 +142,7 @@ export class Swarm {
   ban(lane: Lane, reason: string): void {
     if (lane.score.isBanned) return;
     lane.score.lied();
-    const connection = lane.connection;
-    lane.connection = undefined;
+    const connection = this.#disconnect(lane);
     this.#strike(lane.address.ip);
     connection?.close(protocolError(`Peer ${lane.key} is banned: ${reason}.`));
     this.#events.banned(lane, reason);
@@ -150,26 +162,32 @@ export class Swarm {
   /** Ends all connections. Idempotent. */
   close(reason: ShoalError): void {
     this.#isClosed = true;
-    for (const lane of this.#lanes.values()) {
-      const connection = lane.connection;
-      lane.connection = undefined;
-      connection?.close(reason);
-    }
+    for (const lane of this.connected) this.#disconnect(lane)?.close(reason);
+  }
+
+  #disconnect(lane: Lane): PeerConnection | undefined {
+    const { connection } = lane;
+    lane.connection = undefined;
+    this.#connected.delete(lane);
+    return connection;
   }
 
   async #dial(lane: Lane): Promise<void> {
     lane.isDialing = true;
+    this.#dialingCount += 1;
     try {
-      const connection = await PeerConnection.connect(this.#ports, lane.address, DIAL_TIMEOUT_MS);
-      lane.isDialing = false;
+      const connection = await PeerConnection.connect(this.#ports, lane.address, DIAL_TIMEOUT_MS).finally(() => {
+        lane.isDialing = false;
+        this.#dialingCount -= 1;
+      });
       if (this.#isClosed || lane.score.isBanned) {
         connection.close(protocolError('Nothing is wanted of this peer any more.'));
         return;
       }
       lane.connection = connection;
+      this.#connected.add(lane);
       this.#events.connected(lane);
     } catch (error) {
-      lane.isDialing = false;
       if (this.#isClosed) return;
       lane.score.failed(this.#ports.clock.nowMs(), this.#ports.random);
       this.#events.failed(lane, asShoalError(error));

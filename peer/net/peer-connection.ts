@@ -9,7 +9,7 @@ import { protocolError, ShoalError } from '../../common/core/errors.js';
 import { formatPeerAddress, type PeerAddress } from '../../common/core/peer-address.js';
 import type { Clock } from '../../common/ports/clock.js';
 import type { ByteStream, Dialer, StreamHandlers } from '../../common/ports/net.js';
-import { type ContentRef, formatPeerRequest } from '../../common/wire/peer-lines.js';
+import { type ContentRef, formatPeerRequest, type HaveNews, parseHaveNews } from '../../common/wire/peer-lines.js';
 import type { Slot, SlotMemory } from '../hash/slot-memory.js';
 import { ReplyParser } from './reply-parser.js';
 
@@ -31,6 +31,14 @@ export interface ReplyHead {
   readonly gotBytes: number;
 }
 
+/** What a fetcher says of itself when it asks what a peer has. */
+export interface Introduction {
+  /** Where it serves the content too; missing where it does not. */
+  readonly port?: number;
+  /** 16 hex digits, by which a process knows itself. */
+  readonly id?: string;
+}
+
 export class PeerConnection {
   readonly address: PeerAddress;
   readonly #ports: PeerConnectionPorts;
@@ -41,6 +49,7 @@ export class PeerConnection {
   /** What arrived and could not be taken while no slot was free. */
   #surplus: Uint8Array | undefined;
   #isWaitingForSlot = false;
+  #onNews: (news: HaveNews) => void = () => undefined;
   #failure: ShoalError | undefined;
 
   /** Connects. Throws `NETWORK`. */
@@ -61,6 +70,7 @@ export class PeerConnection {
       chunk: (slot) => this.#settle((request) => request.resolve(slot)),
       document: (bytes) => this.#settle((request) => request.resolve(bytes)),
       refused: (error) => this.#settle((request) => request.reject(error)),
+      news: (line) => this.#onNews(parseHaveNews(line)),
     });
   }
 
@@ -89,6 +99,24 @@ export class PeerConnection {
   /** Asks for a manifest of at most `maxBytes`. Throws as `getChunk`. */
   getManifest(content: ContentRef, maxBytes: number): Promise<Uint8Array> {
     return this.#request(formatPeerRequest({ verb: 'GET_MANIFEST', content }), {
+      kind: 'document',
+      maxBytes,
+    }) as Promise<Uint8Array>;
+  }
+
+  /**
+   * Asks which chunks of a content the peer has: a bitfield of at most `maxBytes`. From the answer on `onNews` is told what it has got
+   * since. Throws as `getChunk`, `UNKNOWN_COMMAND` where the peer knows no HAVE.
+   */
+  getHave(
+    content: ContentRef,
+    introduction: Introduction,
+    maxBytes: number,
+    onNews: (news: HaveNews) => void,
+  ): Promise<Uint8Array> {
+    this.#onNews = onNews;
+    this.#parser.listen();
+    return this.#request(formatPeerRequest({ verb: 'HAVE', content, ...introduction }), {
       kind: 'document',
       maxBytes,
     }) as Promise<Uint8Array>;

@@ -37,6 +37,7 @@ class Harness {
       },
       document: (bytes) => this.got.push(`document ${Buffer.from(bytes).toString('hex')}`),
       refused: (error: ShoalError) => this.got.push(`error ${error.code} ${error.message}`),
+      news: (line) => this.got.push(`news ${line}`),
     });
   }
 

@@ -5,7 +5,8 @@
  *     idle ── expect ──► chunk ── whole ──► idle or the next
  *                    ├─► starved (no slot free) ── slot ──► chunk
  *                    └─► line ── size ──► document ── whole ──► idle or the next
- *                              └─ ERR ──► idle or the next
+ *                              ├─ ERR ──► idle or the next
+ *                              └─ HAVE (news, answers nothing) ──► what was expected before
  *
  * A chunk's size is known before it is asked for, so its header is known too: header and chunk are read in one piece into a slot,
  * the chunk on its cache line, and nothing is copied. What lands elsewhere (behind an ERR line, or while no slot was free) is copied.
@@ -31,18 +32,24 @@ export interface ReplyHandlers {
   chunk(slot: Slot, sizeBytes: number): void;
   document(bytes: Uint8Array): void;
   refused(error: ShoalError): void;
+  /** A line of news, which answers no request. */
+  news(line: string): void;
 }
 
 type State =
   | { readonly phase: 'idle' }
   | { readonly phase: 'starved'; readonly sizeBytes: number }
   | { readonly phase: 'chunk'; readonly sizeBytes: number; readonly header: Uint8Array; readonly slot: Slot; gotBytes: number }
-  | { readonly phase: 'line'; readonly expected: Expected; held: Uint8Array }
+  /** `expected` is missing where nothing was asked: only news can come. */
+  | { readonly phase: 'line'; readonly expected: Expected | undefined; held: Uint8Array }
   | { readonly phase: 'document'; readonly bytes: Uint8Array; gotBytes: number };
 
 /** Longest header line: 16 digits and the LF. */
 const HEADER_MAX_BYTES = 17;
 const LF = 0x0a;
+/** The first bytes of lines that are no header: `ERR …` and `HAVE …`. */
+const E = 0x45;
+const H = 0x48;
 
 /** Bytes that arrive when nothing offered a better place; read and consumed in one call, so that one is enough for all. */
 const scratch = new Uint8Array(64 * 1024);
@@ -53,6 +60,8 @@ export class ReplyParser {
   #state: State = { phase: 'idle' };
   /** Bytes of the reply under way, which tells a slow sender from a dead one. */
   #replyBytes = 0;
+  /** Whether news may come between replies. */
+  #isListening = false;
 
   constructor(handlers: ReplyHandlers) {
     this.#handlers = handlers;
@@ -74,6 +83,11 @@ export class ReplyParser {
     if (this.#state.phase === 'idle') this.#next();
   }
 
+  /** Lines of news may come from now on. */
+  listen(): void {
+    this.#isListening = true;
+  }
+
   /** Where the next bytes should be read to. Never empty. */
   buffer(): Uint8Array {
     return this.#room() ?? scratch;
@@ -93,10 +107,15 @@ export class ReplyParser {
     let rest = bytes;
     while (rest.length > 0) {
       if (this.#state.phase === 'starved') return Uint8Array.from(rest);
-      if (this.#state.phase === 'idle') throw protocolError('It sent bytes that nobody asked for.');
+      if (this.#state.phase === 'idle') this.#state = this.#unasked();
       rest = this.#state.phase === 'line' ? this.#takeLine(this.#state, rest) : this.#takeBody(rest);
     }
     return undefined;
+  }
+
+  #unasked(): State {
+    if (!this.#isListening) throw protocolError('It sent bytes that nobody asked for.');
+    return { phase: 'line', expected: undefined, held: new Uint8Array(0) };
   }
 
   /** Gives back the slot of a reply that will not end. */
@@ -135,14 +154,14 @@ export class ReplyParser {
     return bytes.subarray(count);
   }
 
-  /** Compares the header bytes that are here with the only ones that are right. Returns them where they begin an ERR line. */
+  /** Compares the header bytes that are here with the only ones that are right. Returns them where they begin a line. */
   #checkHeader(state: Extract<State, { phase: 'chunk' }>): Uint8Array | undefined {
     const from = SLOT_HEAD_BYTES - state.header.length;
     const got = Math.min(state.gotBytes, state.header.length);
     for (let at = 0; at < got; at += 1) {
       const byte = state.slot.bytes[from + at];
       if (byte === state.header[at]) continue;
-      if (state.slot.bytes[from] !== 0x45) {
+      if (!this.#beginsLine(state.slot.bytes[from])) {
         const start = Buffer.from(state.slot.bytes.subarray(from, from + Math.min(state.gotBytes, HEADER_MAX_BYTES))).toString(
           'latin1',
         );
@@ -156,6 +175,10 @@ export class ReplyParser {
     return undefined;
   }
 
+  #beginsLine(byte: number | undefined): boolean {
+    return byte === E || (byte === H && this.#isListening);
+  }
+
   #finishBody(): void {
     const state = this.#state;
     if (state.phase === 'chunk') this.#handlers.chunk(state.slot, state.sizeBytes);
@@ -166,7 +189,7 @@ export class ReplyParser {
   #takeLine(state: Extract<State, { phase: 'line' }>, bytes: Uint8Array): Uint8Array {
     const end = bytes.indexOf(LF);
     const line = Buffer.concat([state.held, end < 0 ? bytes : bytes.subarray(0, end)]);
-    const maxBytes = line[0] === 0x45 ? LINE_MAX_BYTES : HEADER_MAX_BYTES;
+    const maxBytes = this.#beginsLine(line[0]) ? LINE_MAX_BYTES : HEADER_MAX_BYTES;
     if (line.length >= maxBytes) throw protocolError(`Its reply line is longer than ${maxBytes} bytes.`);
     this.#replyBytes += end < 0 ? bytes.length : end + 1;
     if (end < 0) {
@@ -177,7 +200,16 @@ export class ReplyParser {
     return bytes.subarray(end + 1);
   }
 
-  #finishLine(expected: Expected, line: string): void {
+  #finishLine(expected: Expected | undefined, line: string): void {
+    if (this.#isListening && line.startsWith('HAVE ')) {
+      this.#replyBytes = 0;
+      if (expected === undefined) this.#next();
+      else this.#begin(expected);
+      // Last: whoever hears it may end the connection.
+      this.#handlers.news(line);
+      return;
+    }
+    if (expected === undefined) throw protocolError(`It sent "${printable(line)}", which nobody asked for.`);
     const error = parseErr(line) ?? looseError(line);
     if (error !== undefined) {
       this.#handlers.refused(error);

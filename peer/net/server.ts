@@ -4,6 +4,7 @@
  */
 import { SERVE_STREAMS_MAX_COUNT, SERVE_STREAMS_PER_IP_MAX_COUNT } from '../../common/core/limits.js';
 import { isLoopback, type PeerAddress } from '../../common/core/peer-address.js';
+import type { ContentRoot } from '../../common/core/root.js';
 import type { Clock, Timer } from '../../common/ports/clock.js';
 import type { Listener, ListenPort, ServedStream, StreamHandlers } from '../../common/ports/net.js';
 import { BufferPool } from '../share/buffer-pool.js';
@@ -31,6 +32,10 @@ export interface ServerOptions {
   /** For each IP address that is not this machine's; default SERVE_STREAMS_PER_IP_MAX_COUNT. */
   readonly streamsPerIpMaxCount?: number;
   readonly served?: (content: SharedContent, bytes: number) => void;
+  /** 16 hex digits by which this process knows its own connections. */
+  readonly id?: string;
+  /** A peer that asked what is here of a content says that it serves it too. */
+  readonly peerSeen?: (root: ContentRoot, address: PeerAddress) => void;
 }
 
 export class ChunkServer {

@@ -2,7 +2,8 @@
  * Reads chunks of shared contents into memory that the caller owns: one positioned read, and one look at the file's state after it.
  *
  * Invariant: bytes are given out only if the file is in the state in which it was hashed, after they were read; so a chunk is never
- * served under an old hash. A file in another state is reported once to `changed`.
+ * served under an old hash. A file in another state is reported once to `changed`. A part that is being fetched has no such state: it
+ * is written by this process alone, and what of it is served was verified before.
  */
 import { type BigIntStats, fstat, read } from 'node:fs';
 import { chunkLength, chunkOffset } from '../../common/core/chunks.js';
@@ -39,22 +40,23 @@ export class ChunkReader {
       return lengthBytes;
     }
     // The second time with a file opened anew: the one that was open may be what the path led to before.
+    const identity = source.kind === 'file' ? source.identity : undefined;
     for (let triesLeft = 2; triesLeft > 0; triesLeft -= 1) {
-      if (await this.#readFile(source.path, source.identity, { into, lengthBytes, position: chunkOffset(chunkIndex) })) {
+      if (await this.#readFile(source.path, identity, { into, lengthBytes, position: chunkOffset(chunkIndex) })) {
         return lengthBytes;
       }
       this.#files.forget(source.path);
     }
-    this.#changed(content);
+    if (source.kind === 'file') this.#changed(content);
     throw new ShoalError('NOT_FOUND', 'environment', 'The file has changed since it was shared.');
   }
 
-  /** False where the file is not in the state that `identity` says, or not there. */
-  async #readFile(path: string, identity: FileIdentity, span: Span): Promise<boolean> {
+  /** False where the file is not in the state that `identity` says, if it says one, or not there. */
+  async #readFile(path: string, identity: FileIdentity | undefined, span: Span): Promise<boolean> {
     const file = await this.#files.acquire(path);
     try {
       const { fd } = await file.handle;
-      return (await readFully(fd, span)) && (await isInState(fd, identity));
+      return (await readFully(fd, span)) && (identity === undefined || (await isInState(fd, identity)));
     } catch (error) {
       const code = systemCode(error) ?? '';
       // What took the file's place: nothing, a symlink, a folder, a socket.
@@ -69,7 +71,7 @@ export class ChunkReader {
 
   /** Opens the content's file anew next time. */
   forget(content: SharedContent): void {
-    if (content.source.kind === 'file') this.#files.forget(content.source.path);
+    if (content.source.kind !== 'memory') this.#files.forget(content.source.path);
   }
 
   close(): void {

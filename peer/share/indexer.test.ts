@@ -56,7 +56,7 @@ afterEach(async () => {
 });
 
 function indexer(ports: Partial<IndexerPorts> = {}): Indexer {
-  return new Indexer({ pool, cache, clock: hastyClock, ...ports }, { hashName: 'blake3' });
+  return new Indexer({ pool, cache: async () => cache, clock: hastyClock, ...ports }, { hashName: 'blake3' });
 }
 
 async function makeOld(name: string, bytes: Uint8Array): Promise<string> {

@@ -31,7 +31,8 @@ const LOCAL_ROOT_CHUNKS_COUNT = 64;
 
 export interface IndexerPorts {
   readonly pool: Pick<HashPool, 'hash' | 'root' | 'threadCount'>;
-  readonly cache: Pick<HashCache, 'lookup' | 'store' | 'flush'>;
+  /** Opens the cache, where it is not open. */
+  readonly cache: () => Promise<Pick<HashCache, 'lookup' | 'store' | 'flush'>>;
   readonly clock: Clock;
 }
 
@@ -109,7 +110,7 @@ export class Indexer {
     );
     await Promise.all(workers);
     if (failure !== undefined) throw failure;
-    await this.#ports.cache.flush();
+    await (await this.#ports.cache()).flush();
     return contents;
   }
 
@@ -126,7 +127,7 @@ export class Indexer {
         refuse(new ShoalError('LIMIT', 'local', `"${printable(file.path)}" is larger than 1 TiB, which is the limit.`));
         continue;
       }
-      const known = await this.#ports.cache.lookup(file.identity, this.#hashName);
+      const known = await (await this.#ports.cache()).lookup(file.identity, this.#hashName);
       if (known === undefined) yield hashJob(file, position);
       else {
         await finish(file, position, known);
@@ -168,7 +169,7 @@ export class Indexer {
     }
     if (job.trouble !== undefined) return refuse(troubleError(job));
     await finish(job.file, job.position, job.hashes);
-    await this.#ports.cache.store(job.file.identity, this.#hashName, job.hashes);
+    await (await this.#ports.cache()).store(job.file.identity, this.#hashName, job.hashes);
   }
 
   async #content({ path, name, identity, mtimeMs }: ScannedFile, hashes: Uint8Array): Promise<SharedContent> {

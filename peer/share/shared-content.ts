@@ -8,6 +8,8 @@ import type { Holding } from './holding.js';
 export type ContentSource =
   /** A file that must be in the state in which it was hashed. */
   | { readonly kind: 'file'; readonly path: string; readonly identity: FileIdentity }
+  /** A file that is being fetched: what of it is here was verified before it was written. */
+  | { readonly kind: 'part'; readonly path: string }
   | { readonly kind: 'memory'; readonly bytes: Uint8Array };
 
 export interface SharedContent {

@@ -99,6 +99,12 @@ export class Sharing {
     }
   }
 
+  /** Shares what was just fetched to `path`, without hashing it again. Of a folder, the folder itself comes first. */
+  keep(kind: 'file' | 'folder', path: string, contents: readonly SharedContent[]): void {
+    const [first] = contents;
+    if (first !== undefined) this.#adopt(newShare(kind, { path, name: first.name }), contents);
+  }
+
   /** A content's file is not what it was: it is not served from now on. Idempotent. */
   withdraw(content: SharedContent): void {
     this.#ports.reader.forget(content);

@@ -67,7 +67,7 @@ export class Watch {
 }
 
 async function isUnchanged({ source }: SharedContent): Promise<boolean> {
-  if (source.kind === 'memory') return true;
+  if (source.kind !== 'file') return true;
   const stats = await lstat(source.path, { bigint: true }).catch(() => undefined);
   return stats?.isFile() === true && sameIdentity(identityOf(stats), source.identity);
 }

@@ -6,6 +6,7 @@ import { ShoalError } from '../../common/core/errors.js';
 import { formatLink } from '../../common/core/link.js';
 import { realRandom } from '../../common/node/clock.js';
 import { tcpDialer } from '../../common/node/tcp.js';
+import type { Random } from '../../common/ports/random.js';
 import { fetchContent } from '../fetch/fetch-content.js';
 import type { FetchEvent, FetchResult } from '../fetch/fetch-events.js';
 import type { FetchOptions } from '../fetch/fetch-session.js';
@@ -22,6 +23,7 @@ export type BenchOptions = Partial<FetchOptions>;
 export class FetchBench {
   readonly pool = new HashPool({ threadCount: 2 });
   clock = new JumpClock();
+  random: Random = realRandom;
   folder = '';
   events: FetchEvent[] = [];
   #root = '';
@@ -35,6 +37,7 @@ export class FetchBench {
     this.folder = join(this.#root, String(this.#caseCount));
     await mkdir(this.folder);
     this.clock = new JumpClock();
+    this.random = realRandom;
     this.events = [];
   }
 
@@ -66,7 +69,7 @@ export class FetchBench {
   }
 
   fetchText(text: string, options: BenchOptions = {}): Promise<FetchResult> {
-    const ports = { dialer: tcpDialer, clock: this.clock, random: realRandom, pool: this.pool };
+    const ports = { dialer: tcpDialer, clock: this.clock, random: this.random, pool: this.pool };
     return fetchContent(ports, {
       source: parseFetchSource(text),
       shown: text,

@@ -5,6 +5,7 @@
  * Invariant: every request that was read is in `requests`, in order.
  */
 import { createServer, type Server, type Socket } from 'node:net';
+import { Bitfield } from '../../common/core/bitfield.js';
 import { chunkLength } from '../../common/core/chunks.js';
 import { asShoalError, type WireCode } from '../../common/core/errors.js';
 import type { PeerAddress } from '../../common/core/peer-address.js';
@@ -17,6 +18,10 @@ import { chunkOf, type TestContent } from './test-content.js';
 export interface Misbehaviour {
   /** Knows no GET_MANIFEST, as a stranger's peer. */
   readonly isBare?: boolean;
+  /** Knows no HAVE. */
+  readonly isPlain?: boolean;
+  /** Whether it has a chunk; all of them unless told. */
+  readonly holds?: (chunkIndex: number) => boolean;
   /** What it sends as manifest, header and all. */
   readonly manifestReply?: (content: TestContent) => Uint8Array | string;
   /** The bytes sent as a chunk. */
@@ -122,11 +127,22 @@ export class ScriptedPeer {
       this.requests.push(request);
       await this.misbehaviour.gate?.(request);
       if (request.verb === 'GET_CHUNK') await this.#sendChunk(request.content, request.chunkIndex, outlet);
+      else if (request.verb === 'HAVE') await this.#sendHave(request.content, outlet);
       else await this.#sendManifest(request.content, outlet);
     } catch (error) {
       const shoal = asShoalError(error);
       await outlet.send(formatErr(shoal.code as WireCode, shoal.message));
     }
+  }
+
+  async #sendHave(ref: ContentRef, outlet: Outlet): Promise<void> {
+    const { isBare, isPlain, holds } = this.misbehaviour;
+    const content = this.#find(ref);
+    if (isBare === true || isPlain === true) return outlet.send(formatErr('UNKNOWN_COMMAND', 'Known commands: GET_CHUNK.'));
+    if (content === undefined) return outlet.send(formatErr('NOT_FOUND', 'Not shared here.'));
+    const chunks = new Bitfield(content.haveCount);
+    for (let at = 0; at < chunks.length; at += 1) if (holds?.(at) !== false) chunks.add(at);
+    await outlet.send(formatBodyHeader(chunks.bytes.length), chunks.bytes);
   }
 
   async #sendManifest(ref: ContentRef, outlet: Outlet): Promise<void> {

@@ -18,6 +18,8 @@ export interface TestContent {
   /** Encoded, as a peer sends it. */
   readonly manifest: Uint8Array;
   readonly chunkCount: number;
+  /** Chunks that HAVE tells of: of a folder also those of its files. */
+  readonly haveCount: number;
 }
 
 export interface TestContentOptions {
@@ -40,7 +42,16 @@ export function testContent(bytes: Buffer, options: TestContentOptions = {}): Te
     ...(options.mtimeMs === undefined ? {} : { mtimeMs: options.mtimeMs }),
   };
   const manifest = packMsgpack(manifestToRaw({ name, ...sizes, hashName, hashes, ...hints }));
-  return { name, bytes, root: contentRoot({ ...sizes, hashes }, hash), hashName, hashes, manifest, chunkCount: count };
+  return {
+    name,
+    bytes,
+    root: contentRoot({ ...sizes, hashes }, hash),
+    hashName,
+    hashes,
+    manifest,
+    chunkCount: count,
+    haveCount: count,
+  };
 }
 
 /** A folder as one content, and its files as contents of their own. `files` by path. */
@@ -52,7 +63,8 @@ export function testFolder(
   const paths = Object.keys(files).sort((left, right) => Buffer.compare(Buffer.from(left), Buffer.from(right)));
   const contents = paths.map((path) => testContent(files[path] ?? Buffer.alloc(0), { name: path }));
   const list = contents.map(({ name: path, bytes, root }) => ({ path, sizeBytes: bytes.length, root, ...extra }));
-  const index = testContent(Buffer.from(packMsgpack(folderToRaw(list))), { name, type: FOLDER_TYPE });
+  const bare = testContent(Buffer.from(packMsgpack(folderToRaw(list))), { name, type: FOLDER_TYPE });
+  const index = { ...bare, haveCount: contents.reduce((sum, content) => sum + content.chunkCount, bare.chunkCount) };
   return { index, files: contents, all: [index, ...contents] };
 }
 

@@ -1,0 +1,149 @@
+/**
+ * The peers of one download: connected, greeted, judged, parted with. It knows what each may be asked for; what is asked, and what
+ * becomes of it, is the download's.
+ *
+ * Invariant: a supplier that is ready has a connection, and the plan knows what it has.
+ */
+import { asShoalError, ShoalError } from '../../common/core/errors.js';
+import type { PeerAddress } from '../../common/core/peer-address.js';
+import type { DownloadEvents } from './download-options.js';
+import { greet, type SwarmContent } from './greeting.js';
+import type { Plan } from './plan.js';
+import { Supplier } from './supplier.js';
+import { type Lane, Swarm, type SwarmPorts } from './swarm.js';
+
+export interface CrewOptions {
+  readonly plan: Plan;
+  /** Where it is missing, nobody is asked what it has. */
+  readonly swarm: SwarmContent | undefined;
+  readonly usualChunkBytes: number;
+  readonly events: Pick<DownloadEvents, 'peerConnected' | 'peerFailed' | 'peerBanned'>;
+  /** May be asked from now on, or has more than before. */
+  readonly ready: (supplier: Supplier) => void;
+}
+
+export class Crew {
+  readonly #options: CrewOptions;
+  readonly #swarm: Swarm;
+  readonly #suppliers = new Map<Lane, Supplier>();
+
+  constructor(ports: SwarmPorts, options: CrewOptions) {
+    this.#options = options;
+    const { events } = options;
+    this.#swarm = new Swarm(ports, {
+      connected: (lane) => void this.#greet(lane),
+      failed: (lane, error) => {
+        this.#parted(lane);
+        events.peerFailed(lane.key, error.message);
+      },
+      banned: (lane, reason) => {
+        this.#parted(lane);
+        events.peerBanned(lane.key, reason);
+      },
+    });
+  }
+
+  /** Everybody who was ever connected, in the order in which that was. */
+  get suppliers(): readonly Supplier[] {
+    return [...this.#suppliers.values()];
+  }
+
+  get connectedCount(): number {
+    return this.#swarm.connectedCount;
+  }
+
+  /** Whether no peer is left that could still answer. */
+  get isHopeless(): boolean {
+    return this.#swarm.isHopeless;
+  }
+
+  /** Whether peers are known, and all of them sent wrong data. */
+  get isAllLiars(): boolean {
+    const { lanes } = this.#swarm;
+    return lanes.length > 0 && lanes.every((lane) => lane.isLiar);
+  }
+
+  /** Takes addresses that were learnt. */
+  add(peers: readonly PeerAddress[]): void {
+    this.#swarm.add(peers);
+  }
+
+  /** To be called now and then: cuts off who fell silent, makes room for others, dials. */
+  tick(nowMs: number): void {
+    for (const lane of this.#swarm.connected) this.#judge(lane, nowMs);
+    if (this.#swarm.isCrowded) this.#makeRoom();
+    this.#swarm.dialSome();
+    for (const supplier of this.#suppliers.values()) if (supplier.mayHaveMore) supplier.isDry = false;
+  }
+
+  /** A unit can be asked for again: whoever had nothing to do may have now. */
+  wake(): void {
+    for (const supplier of this.#suppliers.values()) supplier.isDry = false;
+  }
+
+  /** Ends a connection for what happened on it: for good where the protocol was broken, else until it has rested. */
+  cutOff({ lane }: Supplier, error: ShoalError): void {
+    if (error.code === 'PROTOCOL') this.#swarm.ban(lane, error.message);
+    else this.#swarm.drop(lane, error);
+  }
+
+  /** It sent a wrong chunk. */
+  banLiar({ lane }: Supplier, reason: string): void {
+    lane.isLiar = true;
+    this.#swarm.ban(lane, reason);
+  }
+
+  /** Ends all connections. Idempotent. */
+  close(reason: ShoalError): void {
+    this.#swarm.close(reason);
+  }
+
+  /** Learns what a peer has that was connected. */
+  async #greet(lane: Lane): Promise<void> {
+    const { plan, swarm, events, ready } = this.#options;
+    const { connection } = lane;
+    const supplier = this.#suppliers.get(lane) ?? new Supplier(lane);
+    this.#suppliers.set(lane, supplier);
+    if (connection === undefined) return;
+    supplier.peer = plan.join();
+    try {
+      if (swarm === undefined || supplier.greeting === 'plain') supplier.greeting = 'plain';
+      else if ((await greet(supplier, connection, plan, swarm, () => ready(supplier))) === 'self') {
+        this.#parted(lane);
+        this.#swarm.disown(lane);
+        return;
+      }
+    } catch (error) {
+      if (lane.connection === connection) this.cutOff(supplier, asShoalError(error));
+      return;
+    }
+    if (lane.connection !== connection) return;
+    events.peerConnected(lane.key);
+    ready(supplier);
+  }
+
+  #parted(lane: Lane): void {
+    const supplier = this.#suppliers.get(lane);
+    if (supplier?.peer === undefined) return;
+    this.#options.plan.leave(supplier.peer);
+    supplier.disconnected();
+  }
+
+  #judge(lane: Lane, nowMs: number): void {
+    if (lane.connection?.failure !== undefined) this.#swarm.drop(lane, lane.connection.failure);
+    const head = lane.connection?.head;
+    if (head !== undefined && lane.score.judge(head, this.#options.usualChunkBytes, nowMs) === 'dead') {
+      this.#swarm.drop(lane, new ShoalError('NETWORK', 'remote', `Peer ${lane.key} stopped sending.`));
+    }
+  }
+
+  /** Where more peers are known than can be connected, one that has nothing of use leaves. */
+  #makeRoom(): void {
+    for (const { lane, peer, asked, greeting } of this.#suppliers.values()) {
+      if (peer === undefined || greeting !== 'telling' || asked.size > 0 || this.#options.plan.isUseful(peer)) continue;
+      this.#parted(lane);
+      this.#swarm.part(lane);
+      return;
+    }
+  }
+}
