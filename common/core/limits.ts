@@ -92,6 +92,14 @@ export const SERVE_REPLY_MAX_BYTES = 2 * CHUNK_BYTES;
 /** Chunks that all streams together read ahead while another of the same stream is being written: 32 MiB. */
 export const SERVE_AHEAD_MAX_COUNT = 64;
 
+/** Chunks that a node sends at once, to all connections together: at first (four fast fetchers are never held up), at least, at most. */
+export const UPLOAD_SLOTS_START_COUNT = 8;
+export const UPLOAD_SLOTS_MIN_COUNT = 4;
+export const UPLOAD_SLOTS_MAX_COUNT = 64;
+
+/** Milliseconds after which a stream that takes nothing of its replies keeps no slot from the others. */
+export const UPLOAD_STALL_MS = 5000;
+
 /** Milliseconds in which the other side must take at least a byte of what is being written to it. */
 export const WRITE_STALL_MS = 30_000;
 

@@ -9,10 +9,18 @@ import { ShoalError, systemCode } from '../core/errors.js';
 import { canonicalIp, formatHostPort, type HostPort, type PeerAddress } from '../core/peer-address.js';
 import type { Dialer, Listener, ListenOptions, ListenPort, ServedStream, StreamHandlers } from '../ports/net.js';
 
+/** What Node keeps of a socket beneath it. */
+interface SocketHandle {
+  /** Bytes that were handed to the system, those that it has not taken included. */
+  readonly bytesWritten?: number;
+  readonly writeQueueSize?: number;
+}
+
 class TcpStream implements ServedStream {
   readonly remote: PeerAddress;
   readonly local: PeerAddress;
   readonly #socket: Socket;
+  #takenBytes = 0;
 
   constructor(socket: Socket) {
     this.#socket = socket;
@@ -47,10 +55,11 @@ class TcpStream implements ServedStream {
     this.#socket.uncork();
   }
 
-  get sendMark(): number {
-    // Node counts what is left of a write only on the handle; its own socket timeout looks there too.
-    const handle = (this.#socket as unknown as { readonly _handle?: { readonly writeQueueSize?: number } | null })._handle;
-    return this.#socket.writableLength + (handle?.writeQueueSize ?? 0);
+  get takenBytes(): number {
+    // Node counts what is left of a write only on the handle; its own socket timeout looks there too. A closed socket has none.
+    const handle = (this.#socket as unknown as { readonly _handle?: SocketHandle | null })._handle;
+    if (handle) this.#takenBytes = (handle.bytesWritten ?? 0) - (handle.writeQueueSize ?? 0);
+    return this.#takenBytes;
   }
 
   pause(): void {

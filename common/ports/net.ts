@@ -21,8 +21,8 @@ export interface ByteStream {
 export interface ServedStream extends ByteStream {
   /** As `write`, and calls `flushed` once, when the memory of the parts is free: the network took them, or the stream is gone. */
   send(flushed: () => void, ...parts: (Uint8Array | string)[]): void;
-  /** Changes whenever the network takes bytes, also of a part that is not all gone: what a write deadline watches. */
-  readonly sendMark: number;
+  /** Bytes that the network took so far, also of a part that is not all gone: what a write deadline watches. */
+  readonly takenBytes: number;
 }
 
 /** What the owner of a stream gives to it. No handler may throw. */

@@ -1,5 +1,6 @@
 /** A line that a fetcher sent, as what to do about it. Pure. */
 import { ShoalError, WIRE_CODES, type WireCode } from '../../common/core/errors.js';
+import { HAVE_CONTENTS_MAX_COUNT } from '../../common/core/limits.js';
 import type { LineEvent } from '../../common/wire/line-splitter.js';
 import { type PeerRequest, parsePeerRequest } from '../../common/wire/peer-lines.js';
 import { splitTokens } from '../../common/wire/tokens.js';
@@ -16,6 +17,23 @@ export interface Refusal {
 export const NOT_SHARED: Refusal = { verb: 'ERR', code: 'NOT_FOUND', text: 'This is not shared here.', isBadLine: false };
 
 export const NO_SUCH_CHUNK: Refusal = { verb: 'ERR', code: 'NOT_FOUND', text: 'This chunk is not here.', isBadLine: false };
+
+/** Only where the asker knows how to come back later: on a connection that sent HAVE. */
+export const ASK_FOR_ANOTHER: Refusal = {
+  verb: 'ERR',
+  code: 'BUSY',
+  text: 'Others wait for chunks that fewer have; ask for another one, or ask others.',
+  isBadLine: false,
+};
+
+export const THIS_IS_YOU: Refusal = { verb: 'ERR', code: 'DENIED', text: 'This is you.', isBadLine: false };
+
+export const TOO_MANY_CONTENTS: Refusal = {
+  verb: 'ERR',
+  code: 'LIMIT',
+  text: `A connection has news of ${HAVE_CONTENTS_MAX_COUNT} contents at most; open another one.`,
+  isBadLine: false,
+};
 
 /** What the splitter found, as what to do about it. */
 export function requestOfLine(event: LineEvent): PeerRequest | Refusal {

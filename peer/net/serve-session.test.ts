@@ -16,6 +16,7 @@ import { fullHolding } from '../share/holding.js';
 import type { SharedContent } from '../share/shared-content.js';
 import { ServeSession } from './serve-session.js';
 import { ChunkServer } from './server.js';
+import { UploadQueue } from './upload-queue.js';
 
 /** A stream whose other side takes something only when the test says so. */
 class StuckStream implements ServedStream {
@@ -23,7 +24,7 @@ class StuckStream implements ServedStream {
   readonly local = { ip: '192.0.2.1', port: 1 };
   readonly sent: (Uint8Array | string)[][] = [];
   readonly flushes: (() => void)[] = [];
-  sendMark = 0;
+  takenBytes = 0;
   queuedBytes = 0;
   isPaused = false;
   isEnded = false;
@@ -89,7 +90,10 @@ function begin(sizeBytes: number): void {
     index: { find },
     reader: { read },
     buffers,
+    uploads: new UploadQueue(),
     clock,
+    id: undefined,
+    peerSeen: () => undefined,
     served: () => undefined,
     closed: () => undefined,
   });
@@ -150,7 +154,7 @@ describe('serve session', () => {
     ask(1);
     await settle();
     for (let round = 1; round <= 5; round += 1) {
-      stream.sendMark = round;
+      stream.takenBytes = round;
       session.check(round * (WRITE_STALL_MS - 1));
     }
     const lastMs = 5 * (WRITE_STALL_MS - 1);

@@ -1,14 +1,15 @@
 /**
  * One fetcher's stream: its requests in, replies out in their order. A failure is one ERR line, and the stream goes on.
  *
- *     line ──► queue ──► reply being read (at most SERVE_REPLY_MAX_BYTES) ──► sent in order ──► memory free again ──► next
+ *     line ──► queue ──► grant of the upload queue (chunks) ──► reply: read, and sent in order by the ReplySender
  *
  * While the queue is long the stream is not read, so the other side waits. Whoever takes no byte of a reply for WRITE_STALL_MS, needs
  * more than LINE_DEADLINE_MS for a line, or asks for nothing for STREAM_IDLE_MS is cut off; `check` is called now and then for that.
- * Invariants: replies leave in the order of requests; a buffer goes back to the pool once, after the network has taken it; no error
- * leaves this file.
+ * Invariants: requests are begun in their order, at most SERVE_REPLY_MAX_BYTES of replies are held in memory; a grant is given back
+ * once; no error leaves this file.
  */
 import { chunkCount, chunkLength } from '../../common/core/chunks.js';
+import { invariant } from '../../common/core/errors.js';
 import {
   BAD_LINES_MAX_COUNT,
   LINE_DEADLINE_MS,
@@ -16,50 +17,67 @@ import {
   SERVE_REPLIES_MAX_COUNT,
   SERVE_REPLY_MAX_BYTES,
   STREAM_IDLE_MS,
+  UPLOAD_STALL_MS,
   WRITE_STALL_MS,
 } from '../../common/core/limits.js';
+import type { PeerAddress } from '../../common/core/peer-address.js';
+import type { ContentRoot } from '../../common/core/root.js';
 import type { Clock } from '../../common/ports/clock.js';
 import type { ServedStream, StreamHandlers } from '../../common/ports/net.js';
 import { type LineEvent, LineSplitter } from '../../common/wire/line-splitter.js';
-import { formatBodyHeader, type PeerRequest } from '../../common/wire/peer-lines.js';
-import { formatErr } from '../../common/wire/tokens.js';
+import type { PeerRequest } from '../../common/wire/peer-lines.js';
 import type { BufferPool } from '../share/buffer-pool.js';
 import type { ChunkReader } from '../share/chunk-reader.js';
-import { manifestParts, sliceOf } from '../share/manifest-parts.js';
+import { manifestParts } from '../share/manifest-parts.js';
 import type { ShareIndex } from '../share/share-index.js';
 import type { SharedContent } from '../share/shared-content.js';
-import { NO_SUCH_CHUNK, NOT_SHARED, type Refusal, refusalOf, requestOfLine } from './serve-request.js';
+import { HaveFeed } from './have-feed.js';
+import { type ChunkReply, ReplySender } from './reply-sender.js';
+import {
+  ASK_FOR_ANOTHER,
+  NO_SUCH_CHUNK,
+  NOT_SHARED,
+  type Refusal,
+  refusalOf,
+  requestOfLine,
+  THIS_IS_YOU,
+  TOO_MANY_CONTENTS,
+} from './serve-request.js';
+import type { Upload, UploadQueue, UploadSeat } from './upload-queue.js';
 
 export interface SessionPorts {
   readonly index: Pick<ShareIndex, 'find'>;
   readonly reader: Pick<ChunkReader, 'read'>;
   readonly buffers: BufferPool;
+  /** Of all sessions of a node. */
+  readonly uploads: UploadQueue;
   readonly clock: Clock;
+  /** This process, as it says in its own HAVE requests; `undefined` where it sends none. */
+  readonly id: string | undefined;
   /** Bytes of content that the network took. */
   readonly served: (content: SharedContent, bytes: number) => void;
+  /** The other side serves this content too, at this address. */
+  readonly peerSeen: (root: ContentRoot, address: PeerAddress) => void;
   /** The stream is gone. */
   readonly closed: (session: ServeSession) => void;
 }
 
-/** A reply on its way. */
-type Reply =
-  | { kind: 'line'; text: string }
-  /** A chunk that is being read into `buffer`, or lies there. */
-  | { kind: 'chunk'; content: SharedContent; buffer: Uint8Array; isReady: boolean; lengthBytes: number }
-  /** Long memory that is sent slice by slice: `offset` bytes are sent. */
-  | { kind: 'parts'; head: string; parts: readonly Uint8Array[]; offset: number };
+/** The chunk request at the head of the queue, once it was brought before the upload queue. */
+interface AskedChunk {
+  readonly content: SharedContent;
+  readonly upload: Upload;
+  verdict: 'waiting' | 'granted' | 'busy';
+}
 
 export class ServeSession implements StreamHandlers {
   readonly #stream: ServedStream;
   readonly #ports: SessionPorts;
   readonly #splitter = new LineSplitter();
   readonly #queue: (PeerRequest | Refusal)[] = [];
-  /** In the order of requests: the ones that are not handed to the network. */
-  readonly #replies: Reply[] = [];
-  /** Replies in memory, handed to the network or not, and the bytes that are reserved for them. */
-  #heldCount = 0;
-  #heldBytes = 0;
-  #isSlicing = false;
+  readonly #sender: ReplySender;
+  readonly #feed: HaveFeed;
+  readonly #seat: UploadSeat;
+  #asked: AskedChunk | undefined;
   #isPaused = false;
   #isClosed = false;
   /** No further request is taken; the stream ends after the last reply. */
@@ -68,12 +86,21 @@ export class ServeSession implements StreamHandlers {
   #badLineCount = 0;
   #lineSinceMs: number | undefined;
   #progressMs: number;
-  #sendMark = 0;
+  #takenBytes = 0;
 
   constructor(stream: ServedStream, ports: SessionPorts) {
     this.#stream = stream;
     this.#ports = ports;
     this.#progressMs = ports.clock.nowMs();
+    this.#seat = ports.uploads.join((verdict) => this.#answered(verdict));
+    this.#feed = new HaveFeed(ports.clock, () => this.#guard(() => this.#pump()));
+    this.#sender = new ReplySender(stream, {
+      buffers: ports.buffers,
+      feed: this.#feed,
+      served: ports.served,
+      released: (upload, isSent) => ports.uploads.giveBack(this.#seat, upload, isSent),
+      progress: () => this.#goOn(),
+    });
   }
 
   get remoteIp(): string {
@@ -104,8 +131,9 @@ export class ServeSession implements StreamHandlers {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#queue.length = 0;
-    // What is being read or sent gives its memory back when that is over.
-    for (const reply of this.#replies.splice(0)) if (reply.kind === 'chunk' && reply.isReady) this.#release(reply);
+    this.#feed.close();
+    this.#ports.uploads.leave(this.#seat);
+    this.#sender.close();
     this.#ports.closed(this);
   }
 
@@ -117,16 +145,18 @@ export class ServeSession implements StreamHandlers {
     this.#guard(() => this.#pump());
   }
 
-  /** Cuts off whoever holds the stream without using it. */
-  check(nowMs: number): void {
-    if (this.#stream.sendMark !== this.#sendMark) {
-      this.#sendMark = this.#stream.sendMark;
-      this.#progressMs = nowMs;
-    }
-    const isBusy = this.#heldCount > 0 || this.#stream.queuedBytes > 0 || this.#isEnded;
+  /** Cuts off whoever holds the stream without using it. Returns the bytes that the network took since the last check. */
+  check(nowMs: number): number {
+    const tookBytes = this.#stream.takenBytes - this.#takenBytes;
+    this.#takenBytes += tookBytes;
+    const isBusy = this.#sender.heldCount > 0 || this.#stream.queuedBytes > 0 || this.#isEnded;
+    // Whoever waits for its turn waits for us.
+    if (tookBytes > 0 || (!isBusy && this.#asked !== undefined)) this.#progressMs = nowMs;
     const silentMs = nowMs - this.#progressMs;
     const isLineLate = !this.#isPaused && this.#lineSinceMs !== undefined && nowMs - this.#lineSinceMs > LINE_DEADLINE_MS;
     if (isLineLate || silentMs > (isBusy ? WRITE_STALL_MS : STREAM_IDLE_MS)) this.destroy();
+    this.#ports.uploads.setStalled(this.#seat, isBusy && silentMs > UPLOAD_STALL_MS);
+    return tookBytes;
   }
 
   destroy(): void {
@@ -159,7 +189,8 @@ export class ServeSession implements StreamHandlers {
   #pump(): void {
     if (this.#isClosed) return;
     while (this.#queue.length > 0 && this.#begin(this.#queue[0] as PeerRequest | Refusal)) this.#queue.shift();
-    this.#send();
+    this.#sender.send();
+    if (this.#feed.isDue) this.#sender.sendNews();
     const isFull = this.#queue.length >= SERVE_QUEUE_MAX_COUNT;
     if (isFull && !this.#isPaused) this.#stream.pause();
     if (!isFull && this.#isPaused) {
@@ -168,124 +199,92 @@ export class ServeSession implements StreamHandlers {
       if (this.#lineSinceMs !== undefined) this.#lineSinceMs = this.#ports.clock.nowMs();
     }
     this.#isPaused = isFull;
-    if (this.#isEnding && !this.#isEnded && this.#queue.length === 0 && this.#heldCount === 0) {
+    if (this.#isEnding && !this.#isEnded && this.#queue.length === 0 && this.#sender.heldCount === 0) {
       this.#isEnded = true;
       this.#progressMs = this.#ports.clock.nowMs();
+      this.#feed.close();
       this.#stream.end();
     }
   }
 
-  /** Begins the reply to a request; false where it has to wait for memory. */
+  /** Begins the reply to a request; false where it has to wait for memory or for its turn. */
   #begin(request: PeerRequest | Refusal): boolean {
-    if (this.#heldCount >= SERVE_REPLIES_MAX_COUNT) return false;
-    if (request.verb === 'ERR') return this.#hold({ kind: 'line', text: formatErr(request.code, request.text) }, 0);
+    if (this.#sender.heldCount >= SERVE_REPLIES_MAX_COUNT) return false;
+    if (this.#asked !== undefined) return this.#beginAsked(this.#asked);
+    if (request.verb === 'ERR') return this.#refuse(request);
+    if (request.verb === 'HAVE') this.#seat.isSwarm = true;
     const content = this.#ports.index.find(request.content);
-    if (content === undefined) return this.#begin(NOT_SHARED);
-    if (request.verb === 'GET_MANIFEST') return this.#beginParts(manifestParts(content.manifest));
-    if (request.verb === 'HAVE') return this.#beginParts([content.holding.bits()]);
-    const { chunkIndex } = request;
-    const isThere = chunkIndex < chunkCount(content.manifest.sizeBytes) && content.holding.has(chunkIndex);
-    return isThere ? this.#beginChunk(content, chunkIndex) : this.#begin(NO_SUCH_CHUNK);
-  }
-
-  #beginParts(parts: readonly Uint8Array[]): boolean {
-    const totalBytes = parts.reduce((sum, part) => sum + part.length, 0);
-    return this.#hold({ kind: 'parts', head: formatBodyHeader(totalBytes), parts, offset: 0 }, 0);
-  }
-
-  #beginChunk(content: SharedContent, chunkIndex: number): boolean {
-    const lengthBytes = chunkLength(chunkIndex, content.manifest.sizeBytes);
-    if (this.#heldBytes + lengthBytes > SERVE_REPLY_MAX_BYTES) return false;
-    const buffer = this.#ports.buffers.take(lengthBytes, this.#heldCount > 0);
-    if (buffer === undefined) return false;
-    const reply = { kind: 'chunk' as const, content, buffer, isReady: false, lengthBytes };
-    this.#hold(reply, lengthBytes);
-    this.#ports.reader.read(content, chunkIndex, buffer).then(
-      () => {
-        reply.isReady = true;
-        if (this.#isClosed) this.#release(reply);
-        else this.#guard(() => this.#pump());
-      },
-      (error: unknown) => {
-        this.#release(reply);
-        const at = this.#replies.indexOf(reply);
-        // The memory is free; the line that takes its place is still held, until it is sent.
-        if (at < 0) return;
-        this.#heldCount += 1;
-        const { code, text } = refusalOf(error);
-        this.#replies[at] = { kind: 'line', text: formatErr(code, text) };
-        this.#guard(() => this.#pump());
-      },
-    );
-    return true;
-  }
-
-  #hold(reply: Reply, bytes: number): true {
-    this.#heldCount += 1;
-    this.#heldBytes += bytes;
-    this.#replies.push(reply);
-    return true;
-  }
-
-  #release(reply: { buffer: Uint8Array; lengthBytes: number }): void {
-    this.#heldCount -= 1;
-    this.#heldBytes -= reply.lengthBytes;
-    this.#ports.buffers.release(reply.buffer);
-  }
-
-  /** Hands to the network what is ready, in order. */
-  #send(): void {
-    for (let reply = this.#replies[0]; reply !== undefined && !this.#isSlicing; reply = this.#replies[0]) {
-      if (reply.kind === 'chunk' && !reply.isReady) return;
-      if (reply.kind === 'parts') {
-        this.#sendSlice(reply);
-        continue;
-      }
-      this.#replies.shift();
-      if (reply.kind === 'line') this.#sendLine(reply.text);
-      else this.#sendChunk(reply);
+    if (request.verb === 'HAVE' && request.id !== undefined && request.id === this.#ports.id) return this.#refuse(THIS_IS_YOU);
+    if (content === undefined) return this.#refuse(NOT_SHARED);
+    switch (request.verb) {
+      case 'GET_MANIFEST':
+        this.#sender.body(() => manifestParts(content.manifest));
+        return true;
+      case 'HAVE':
+        if (request.port !== undefined) this.#ports.peerSeen(content.root, { ip: this.remoteIp, port: request.port });
+        this.#sender.body(() => this.#subscribe(content));
+        return true;
+      case 'GET_CHUNK':
+        return this.#beginChunk(content, request.chunkIndex);
     }
   }
 
-  #sendLine(text: string): void {
-    this.#stream.send(() => {
-      this.#heldCount -= 1;
-      this.#goOn();
-    }, text);
+  #refuse(refusal: Refusal): true {
+    this.#sender.refuse(refusal);
+    return true;
   }
 
-  #sendChunk(reply: Extract<Reply, { kind: 'chunk' }>): void {
-    const { buffer, content, lengthBytes } = reply;
-    const flushed = () => {
-      this.#release(reply);
-      if (!this.#isClosed) this.#ports.served(content, lengthBytes);
-      this.#goOn();
-    };
-    this.#stream.send(flushed, formatBodyHeader(lengthBytes), buffer.subarray(0, lengthBytes));
+  #subscribe(content: SharedContent): readonly Uint8Array[] | Refusal {
+    const bits = this.#feed.subscribe(content);
+    return bits === undefined ? TOO_MANY_CONTENTS : [bits];
+  }
+
+  /** Asks for a grant as soon as there is memory for the reply. */
+  #beginChunk(content: SharedContent, chunkIndex: number): boolean {
+    const count = chunkCount(content.manifest.sizeBytes);
+    if (chunkIndex >= count || !content.holding.has(chunkIndex)) return this.#refuse(NO_SUCH_CHUNK);
+    const lengthBytes = chunkLength(chunkIndex, content.manifest.sizeBytes);
+    if (this.#sender.heldBytes + lengthBytes > SERVE_REPLY_MAX_BYTES) return false;
+    const upload = { root: content.root, chunkIndex, chunkCount: count, lengthBytes };
+    const verdict = this.#ports.uploads.ask(this.#seat, upload);
+    this.#asked = { content, upload, verdict };
+    return this.#beginAsked(this.#asked);
+  }
+
+  #beginAsked({ content, upload, verdict }: AskedChunk): boolean {
+    if (verdict === 'waiting') return false;
+    this.#asked = undefined;
+    if (verdict === 'busy') return this.#refuse(ASK_FOR_ANOTHER);
+    const buffer = this.#ports.buffers.take(upload.lengthBytes, this.#sender.heldCount > 0);
+    if (buffer === undefined) {
+      // Too much is read ahead elsewhere; the reply under way on this stream brings the next try.
+      this.#ports.uploads.giveBack(this.#seat, upload, false);
+      return false;
+    }
+    void this.#read(this.#sender.chunk(content, upload, buffer));
+    return true;
+  }
+
+  async #read(reply: ChunkReply): Promise<void> {
+    try {
+      await this.#ports.reader.read(reply.content, reply.upload.chunkIndex, reply.buffer);
+      this.#sender.ready(reply);
+    } catch (error) {
+      this.#sender.failed(reply, refusalOf(error));
+    }
+    this.#guard(() => this.#pump());
+  }
+
+  /** The chunk that waited has its answer. */
+  #answered(verdict: 'granted' | 'busy'): void {
+    invariant(this.#asked !== undefined, 'whoever is answered has asked');
+    this.#asked = { ...this.#asked, verdict };
+    this.#guard(() => this.#pump());
   }
 
   /** The network took something. */
   #goOn(): void {
     this.#progressMs = this.#ports.clock.nowMs();
     this.#guard(() => this.#pump());
-  }
-
-  /** Sends the next slice; when it is taken, the one after it. */
-  #sendSlice(reply: Extract<Reply, { kind: 'parts' }>): void {
-    this.#isSlicing = true;
-    const slice = sliceOf(reply.parts, reply.offset);
-    const flushed = () => {
-      this.#isSlicing = false;
-      if (this.#isClosed) return;
-      if (slice.isLast) {
-        this.#replies.shift();
-        this.#heldCount -= 1;
-      }
-      this.#goOn();
-    };
-    const isFirst = reply.offset === 0;
-    reply.offset += slice.bytes.length;
-    if (isFirst) this.#stream.send(flushed, reply.head, slice.bytes);
-    else this.#stream.send(flushed, slice.bytes);
   }
 }

@@ -374,10 +374,16 @@ describe('server', () => {
   });
 
   test('CR7: a mistake of ours in one stream costs that stream alone', async () => {
+    const mistake = () => {
+      throw new Error('a mistake of ours');
+    };
+    await listen({ peerSeen: mistake });
     await share('broken', Buffer.from('x'));
     await share('file', Buffer.from('y'));
     const [bad, good] = [await client(), await client()];
     bad.socket.write('GET_CHUNK broken 0\n');
+    expect(await bad.line()).toBe('ERR INTERNAL This peer could not serve it.');
+    bad.socket.write('HAVE file port=4\n');
     await bad.closed();
     good.socket.write('GET_CHUNK file 0\n');
     expect((await good.body()).toString()).toBe('y');

@@ -12,6 +12,7 @@ import type { ChunkReader } from '../share/chunk-reader.js';
 import type { ShareIndex } from '../share/share-index.js';
 import type { SharedContent } from '../share/shared-content.js';
 import { ServeSession, type SessionPorts } from './serve-session.js';
+import { type UploadLoad, UploadQueue } from './upload-queue.js';
 
 /** Milliseconds between two looks at the deadlines of all sessions. */
 const CHECK_MS = 1000;
@@ -31,10 +32,10 @@ export interface ServerOptions {
   readonly streamsMaxCount?: number;
   /** For each IP address that is not this machine's; default SERVE_STREAMS_PER_IP_MAX_COUNT. */
   readonly streamsPerIpMaxCount?: number;
-  readonly served?: (content: SharedContent, bytes: number) => void;
-  /** 16 hex digits by which this process knows its own connections. */
+  /** This process, as it says in its own HAVE requests: 16 hex digits. Whoever comes with it is told that it dialed itself. */
   readonly id?: string;
-  /** A peer that asked what is here of a content says that it serves it too. */
+  readonly served?: (content: SharedContent, bytes: number) => void;
+  /** Somebody who asked for a content serves it too, at this address. */
   readonly peerSeen?: (root: ContentRoot, address: PeerAddress) => void;
 }
 
@@ -42,6 +43,7 @@ export class ChunkServer {
   readonly #ports: ServerPorts;
   readonly #options: ServerOptions;
   readonly #sessionPorts: SessionPorts;
+  readonly #uploads = new UploadQueue();
   readonly #sessions = new Set<ServeSession>();
   readonly #countOfIp = new Map<string, number>();
   #listener: Listener | undefined;
@@ -54,7 +56,10 @@ export class ChunkServer {
     this.#sessionPorts = {
       ...ports,
       buffers: new BufferPool(),
+      uploads: this.#uploads,
+      id: options.id,
       served: options.served ?? (() => undefined),
+      peerSeen: options.peerSeen ?? (() => undefined),
       closed: (session) => this.#forget(session),
     };
   }
@@ -76,6 +81,11 @@ export class ChunkServer {
 
   get streamCount(): number {
     return this.#sessions.size;
+  }
+
+  /** How busy this side is. */
+  get load(): UploadLoad {
+    return this.#uploads.load;
   }
 
   /** Stops listening and cuts all streams. Idempotent. */
@@ -114,7 +124,9 @@ export class ChunkServer {
   #scheduleCheck(): void {
     this.#timer = this.#ports.clock.setTimer('check streams', CHECK_MS, () => {
       const nowMs = this.#ports.clock.nowMs();
-      for (const session of this.#sessions) session.check(nowMs);
+      let tookBytes = 0;
+      for (const session of this.#sessions) tookBytes += session.check(nowMs);
+      this.#uploads.tick(tookBytes, nowMs);
       this.#scheduleCheck();
     });
   }

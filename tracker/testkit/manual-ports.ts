@@ -99,8 +99,8 @@ export class ManualStream implements ServedStream {
     flushed();
   }
 
-  get sendMark(): number {
-    return this.queuedBytes;
+  get takenBytes(): number {
+    return this.output.length - this.queuedBytes;
   }
 
   pause(): void {
