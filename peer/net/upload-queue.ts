@@ -97,7 +97,8 @@ export class UploadQueue {
   /** Asks to send a chunk; one request of a seat may wait. A grant is the caller's to give back. */
   ask(seat: UploadSeat, upload: Upload): 'granted' | 'busy' | 'waiting' {
     invariant(seat.head === undefined, 'one request of a connection waits');
-    seat.shareBytes = Math.max(seat.shareBytes, this.#levelBytes);
+    // Who did not ask for a while has no claim to what it missed; a chunk is left to who only came a moment late.
+    seat.shareBytes = Math.max(seat.shareBytes, this.#levelBytes - CHUNK_BYTES);
     seat.head = upload;
     if (this.#waiting.size === 0 && this.#isRoomFor(upload)) {
       this.#levelBytes = seat.shareBytes;

@@ -1,0 +1,320 @@
+import { describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
+import { CHUNK_BYTES } from '../../common/core/limits.js';
+import { parseContentRoot } from '../../common/core/root.js';
+import { errorCode } from '../../common/testkit/error-code.js';
+import { type Upload, UploadQueue, type UploadSeat } from './upload-queue.js';
+
+const ROOT = parseContentRoot('ab'.repeat(32));
+const CHUNK_COUNT = 1000;
+
+const uploadOf = (chunkIndex: number, lengthBytes = CHUNK_BYTES): Upload => ({
+  root: ROOT,
+  chunkIndex,
+  chunkCount: CHUNK_COUNT,
+  lengthBytes,
+});
+
+/** A connection as the queue sees it: one request that may wait, grants, and what came of it all. */
+class Asker {
+  readonly seat: UploadSeat;
+  readonly #room: Room;
+  head: Upload | undefined;
+  readonly granted: Upload[] = [];
+  grantedBytes = 0;
+  busyCount = 0;
+
+  constructor(room: Room, isSwarm: boolean) {
+    this.#room = room;
+    this.seat = room.queue.join((verdict) => this.#take(verdict));
+    this.seat.isSwarm = isSwarm;
+  }
+
+  ask(upload: Upload): string {
+    this.head = upload;
+    const verdict = this.#room.queue.ask(this.seat, upload);
+    if (verdict !== 'waiting') this.#take(verdict);
+    return verdict;
+  }
+
+  /** Gives the oldest grant back. */
+  giveBack(isSent = true): void {
+    const upload = this.granted.shift();
+    if (upload === undefined) return;
+    if (!isSent) this.#room.counts.set(upload.chunkIndex, this.#room.countOf(upload) - 1);
+    this.#room.queue.giveBack(this.seat, upload, isSent);
+  }
+
+  #take(verdict: 'granted' | 'busy'): void {
+    const upload = this.head;
+    if (upload === undefined) throw new Error('an answer to nothing');
+    this.#room.answered(this, upload, verdict);
+    this.head = undefined;
+    if (verdict === 'busy') this.busyCount += 1;
+    else {
+      this.granted.push(upload);
+      this.grantedBytes += upload.lengthBytes;
+      this.#room.grantOrder.push(this);
+      this.#room.counts.set(upload.chunkIndex, this.#room.countOf(upload) + 1);
+      this.#room.grantTaken(this);
+    }
+  }
+}
+
+/** A queue, its askers, and what is known of it from outside. */
+class Room {
+  readonly queue: UploadQueue;
+  readonly askers: Asker[];
+  readonly counts = new Map<number, number>();
+  /** Whose grants are out, the oldest first. */
+  readonly grantOrder: Asker[] = [];
+  /** Called once an asker may ask again. */
+  grantTaken: (asker: Asker) => void = () => undefined;
+  answered: (asker: Asker, upload: Upload, verdict: 'granted' | 'busy') => void = () => undefined;
+
+  constructor(slotCount: number, swarms: readonly boolean[]) {
+    this.queue = new UploadQueue(slotCount);
+    this.askers = swarms.map((isSwarm) => new Asker(this, isSwarm));
+  }
+
+  countOf({ chunkIndex }: Upload): number {
+    return this.counts.get(chunkIndex) ?? 0;
+  }
+
+  at(index: number): Asker {
+    const asker = this.askers[index % this.askers.length];
+    if (asker === undefined) throw new Error('nobody is there');
+    return asker;
+  }
+
+  giveBackOldest(): void {
+    this.grantOrder.shift()?.giveBack();
+  }
+}
+
+type Step = {
+  readonly do: 'ask' | 'sent' | 'failed' | 'stall' | 'go on' | 'leave';
+  readonly who: number;
+  readonly chunk: number;
+};
+
+const anyStep: fc.Arbitrary<Step> = fc.record({
+  do: fc.constantFrom('ask', 'ask', 'ask', 'ask', 'sent', 'sent', 'failed', 'stall', 'go on', 'leave'),
+  who: fc.nat(7),
+  chunk: fc.nat(5),
+});
+
+function run(room: Room, step: Step): void {
+  const asker = room.at(step.who);
+  switch (step.do) {
+    case 'ask':
+      if (asker.head === undefined && asker.granted.length < 2) asker.ask(uploadOf(step.chunk));
+      return;
+    case 'sent':
+      asker.giveBack();
+      return;
+    case 'failed':
+      asker.giveBack(false);
+      return;
+    case 'stall':
+      room.queue.setStalled(asker.seat, true);
+      return;
+    case 'go on':
+      room.queue.setStalled(asker.seat, false);
+      return;
+    case 'leave':
+      asker.head = undefined;
+      room.queue.leave(asker.seat);
+      return;
+  }
+}
+
+const anySwarms = fc.array(fc.boolean(), { minLength: 2, maxLength: 8 });
+const anySlotCount = fc.integer({ min: 1, max: 9 });
+
+describe('the upload queue', () => {
+  test('keeps its books whatever happens: nobody waits for a free slot, nobody is answered twice, strangers are never put off', () => {
+    fc.assert(
+      fc.property(anySlotCount, anySwarms, fc.array(anyStep, { maxLength: 120 }), (slotCount, swarms, steps) => {
+        const room = new Room(slotCount, swarms);
+        room.answered = (asker, upload, verdict) => {
+          if (verdict === 'granted') return;
+          expect(asker.seat.isSwarm).toBe(true);
+          expect(room.countOf(upload)).toBeGreaterThan(0);
+          expect(room.queue.load.usedSlotCount).toBeGreaterThanOrEqual(slotCount);
+        };
+        for (const step of steps) {
+          run(room, step);
+          const { usedSlotCount, waitingCount } = room.queue.load;
+          const counted = room.askers.filter((asker) => !asker.seat.isStalled).flatMap((asker) => asker.granted);
+          expect(usedSlotCount).toBe(counted.length);
+          expect(waitingCount).toBe(room.askers.filter((asker) => asker.head !== undefined).length);
+          expect(waitingCount === 0 || usedSlotCount >= slotCount).toBe(true);
+        }
+      }),
+    );
+  });
+
+  test('leaves nobody waiting once everything that was granted is sent, and then all slots are free', () => {
+    fc.assert(
+      fc.property(anySlotCount, anySwarms, fc.array(anyStep, { maxLength: 60 }), (slotCount, swarms, steps) => {
+        const room = new Room(slotCount, swarms);
+        for (const step of steps) run(room, step);
+        while (room.askers.some((asker) => asker.granted.length > 0)) for (const asker of room.askers) asker.giveBack();
+        expect(room.queue.load).toMatchObject({ usedSlotCount: 0, waitingCount: 0 });
+      }),
+    );
+  });
+
+  test('does not send a chunk twice while another waits for one that went out less often', () => {
+    // Fewer grants than anybody's patience: what is owed to those who were put off for long is a law of its own, below.
+    const steps = fc.array(anyStep, { maxLength: 30 });
+    fc.assert(
+      fc.property(anySlotCount, fc.integer({ min: 2, max: 8 }), steps, (slotCount, askerCount, taken) => {
+        const room = new Room(
+          slotCount,
+          Array.from({ length: askerCount }, () => true),
+        );
+        room.answered = (asker, upload, verdict) => {
+          if (verdict === 'busy') return;
+          const others = room.askers.filter((other) => other !== asker && other.head !== undefined);
+          const leastCount = Math.min(...others.map((other) => room.countOf(other.head as Upload)));
+          expect(room.countOf(upload)).toBeLessThanOrEqual(leastCount);
+        };
+        for (const step of taken) run(room, step);
+      }),
+    );
+  });
+
+  test('gives connections that always want bytes within one chunk of each other', () => {
+    const anyLength = fc.oneof(fc.constant(CHUNK_BYTES), fc.integer({ min: CHUNK_BYTES / 8, max: CHUNK_BYTES }));
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 2, max: 8 }),
+        anySlotCount,
+        fc.boolean(),
+        fc.array(anyLength, { minLength: 100, maxLength: 200 }),
+        (askerCount, slotCount, isSwarm, lengths) => {
+          const room = new Room(
+            slotCount,
+            Array.from({ length: askerCount }, () => isSwarm),
+          );
+          // Chunks that nobody got yet: what goes out less often has its own law.
+          let chunkIndex = 0;
+          const askNext = (asker: Asker) => {
+            asker.ask(uploadOf(chunkIndex % CHUNK_COUNT, lengths[chunkIndex % lengths.length]));
+            chunkIndex += 1;
+          };
+          // All slots are taken when they come, so that all of them wait from the beginning.
+          const before = new Asker(room, false);
+          for (let left = slotCount; left > 0; left -= 1) before.ask(uploadOf(CHUNK_COUNT - left));
+          room.grantTaken = askNext;
+          for (const asker of room.askers) askNext(asker);
+          for (let left = 100; left > 0; left -= 1) {
+            room.giveBackOldest();
+            const got = room.askers.map((asker) => asker.grantedBytes);
+            expect(Math.max(...got) - Math.min(...got)).toBeLessThanOrEqual(CHUNK_BYTES);
+          }
+        },
+      ),
+    );
+  });
+
+  test('gives who comes late its share and no more: what it did not ask for is not made up for', () => {
+    const room = new Room(1, [false, false]);
+    const [early, late] = [room.at(0), room.at(1)];
+    for (let chunk = 0; chunk < 100; chunk += 1) {
+      early.ask(uploadOf(chunk));
+      if (early.granted.length === 1) room.giveBackOldest();
+    }
+    early.ask(uploadOf(100));
+    for (let chunk = 0; chunk < 20; chunk += 1) {
+      for (const asker of room.askers) if (asker.head === undefined) asker.ask(uploadOf(chunk));
+      room.giveBackOldest();
+    }
+    expect(Math.abs(late.grantedBytes - 10 * CHUNK_BYTES)).toBeLessThanOrEqual(CHUNK_BYTES);
+  });
+
+  test('serves who waited longest where all else is equal', () => {
+    const room = new Room(1, [false, false, false]);
+    const order: number[] = [];
+    room.answered = (asker) => order.push(room.askers.indexOf(asker));
+    for (const who of [1, 2, 0]) room.at(who).ask(uploadOf(who));
+    while (room.grantOrder.length > 0) room.giveBackOldest();
+    expect(order).toEqual([1, 2, 0]);
+  });
+
+  test('puts off the one whose chunk went out already, as soon as somebody waits for a chunk that did not', () => {
+    const room = new Room(1, [true, true, true]);
+    const [first, second, third] = [room.at(0), room.at(1), room.at(2)];
+    expect([first.ask(uploadOf(0)), second.ask(uploadOf(0))]).toEqual(['granted', 'waiting']);
+    expect(third.ask(uploadOf(1))).toBe('waiting');
+    expect([second.busyCount, third.busyCount]).toEqual([1, 0]);
+    expect(second.ask(uploadOf(0))).toBe('busy');
+    room.giveBackOldest();
+    expect(third.granted).toHaveLength(1);
+  });
+
+  test('counts a chunk that was not sent after all as one that was not', () => {
+    const room = new Room(1, [true, true]);
+    room.at(0).ask(uploadOf(0));
+    room.at(0).giveBack(false);
+    expect(room.at(0).ask(uploadOf(1))).toBe('granted');
+    expect(room.at(1).ask(uploadOf(0))).toBe('waiting');
+    room.at(0).giveBack();
+    room.at(0).ask(uploadOf(2));
+    expect(room.at(1).busyCount).toBe(0);
+  });
+
+  test('puts nobody off for ever: who always asks for what went out already is served now and then beside strangers', () => {
+    const room = new Room(1, [true, false, false]);
+    const patient = room.at(0);
+    let grantCount = 0;
+    for (; patient.grantedBytes === 0 && grantCount < 500; grantCount += 1) {
+      for (const stranger of [room.at(1), room.at(2)]) if (stranger.head === undefined) stranger.ask(uploadOf(0));
+      if (patient.head === undefined) patient.ask(uploadOf(0));
+      room.giveBackOldest();
+    }
+    expect(patient.busyCount).toBeGreaterThan(10);
+    expect(grantCount).toBeLessThan(150);
+  });
+
+  test('lets small chunks share a slot', () => {
+    const room = new Room(1, [false, false]);
+    for (let chunk = 0; chunk < 16; chunk += 1) expect(room.at(0).ask(uploadOf(chunk, 1000))).toBe('granted');
+    expect(room.at(1).ask(uploadOf(0))).toBe('waiting');
+    for (let chunk = 0; chunk < 16; chunk += 1) room.giveBackOldest();
+    expect(room.at(1).granted).toHaveLength(1);
+  });
+
+  test('takes no slot from others for a side that stands still, until that one goes on', () => {
+    const room = new Room(1, [false, false]);
+    room.at(0).ask(uploadOf(0));
+    expect(room.at(1).ask(uploadOf(1))).toBe('waiting');
+    room.queue.setStalled(room.at(0).seat, true);
+    expect(room.at(1).granted).toHaveLength(1);
+    room.at(0).giveBack();
+    expect(room.at(0).seat.isStalled).toBe(false);
+    expect(room.at(0).ask(uploadOf(2))).toBe('waiting');
+    room.at(1).giveBack();
+    expect(room.queue.load).toMatchObject({ usedSlotCount: 1, waitingCount: 0 });
+  });
+
+  test('refuses a grant that comes back a second time, and a second request beside one that waits', () => {
+    const room = new Room(1, [false, false]);
+    const [first, second] = [room.at(0), room.at(1)];
+    first.ask(uploadOf(0));
+    second.ask(uploadOf(1));
+    expect(errorCode(() => second.ask(uploadOf(2)))).toBe('INTERNAL');
+    first.giveBack();
+    expect(errorCode(() => room.queue.giveBack(first.seat, uploadOf(0), true))).toBe('INTERNAL');
+  });
+
+  test('says how busy it is', () => {
+    const room = new Room(4, [false, false, false]);
+    for (const asker of room.askers) for (const chunk of [0, 1]) if (asker.head === undefined) asker.ask(uploadOf(chunk));
+    room.queue.tick(0, 1000);
+    room.queue.tick(2_250_000, 2500);
+    expect(room.queue.load).toEqual({ slotCount: 4, usedSlotCount: 4, waitingCount: 1, bytesPerSecond: 1_500_000 });
+  });
+});
