@@ -42,7 +42,8 @@ export class ShareReport implements NodeEvents {
   readonly #fileCountOf = new Map<FileName, number>();
   #totalBytes = 0;
   #doneBytes = 0;
-  #isHashedAll = false;
+  /** Whether nothing is being hashed; a fetch that goes on being shared hashes nothing at all. */
+  #isHashedAll = true;
   #cachedBytes = 0;
   #progressMs = Number.NEGATIVE_INFINITY;
   #changes = { sinceMs: Number.NEGATIVE_INFINITY, count: 0 };
@@ -53,6 +54,7 @@ export class ShareReport implements NodeEvents {
 
   scanned(fileCount: number, totalBytes: number): void {
     this.#totalBytes = totalBytes;
+    this.#isHashedAll = false;
     this.#options.progress.phase('hash', totalBytes);
     this.#event({ event: 'scanned', files: fileCount, bytes: totalBytes });
   }

@@ -8,10 +8,10 @@ import { FetchBench } from '../testkit/fetch-bench.js';
 import { seededBytes, testContent } from '../testkit/test-content.js';
 
 const bench = new FetchBench();
-beforeEach(() => {
+beforeEach(async () => {
+  await bench.begin();
   // Where a fetch begins is chance; here it begins at the first chunk.
   bench.random = { below: () => 0 };
-  return bench.begin();
 });
 afterEach(() => bench.end());
 afterAll(() => bench.close());
