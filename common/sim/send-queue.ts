@@ -134,13 +134,32 @@ export class SendQueue implements Flow {
   }
 
   take(): Parcel {
-    const lengthBytes = Math.min(this.#options.quantumBytes, this.#waitingBytes);
+    const lengthBytes = this.#nextBytes();
     this.#waitingBytes -= lengthBytes;
     this.#takenBytes += lengthBytes;
     this.#inFlightBytes += lengthBytes;
     const load = this.#cut(lengthBytes);
     this.#isLastTaken = load.isLast;
     return this.#makeParcel(load);
+  }
+
+  /**
+   * Length of the next packet. Where bodies are left out, a header arrives in one piece: whoever reads it can then be given memory that
+   * others use too, since what matters in it is looked at as it arrives.
+   */
+  #nextBytes(): number {
+    const lengthBytes = Math.min(this.#options.quantumBytes, this.#waitingBytes);
+    if (this.#options.copiesBodies || lengthBytes === this.#waitingBytes) return lengthBytes;
+    let before = 0;
+    let offset = this.#offset;
+    for (let at = this.#partAt; at < this.#parts.length; at += 1) {
+      const part = this.#parts[at] as Part;
+      const end = before + part.lengthBytes - offset;
+      if (end >= lengthBytes) return end > lengthBytes && part.bytes !== undefined && before > 0 ? before : lengthBytes;
+      before = end;
+      offset = 0;
+    }
+    return lengthBytes;
   }
 
   /** The next `lengthBytes` of the parts, and the parts of no length behind them. */

@@ -13,7 +13,8 @@ import type { PeerAddress } from '../core/peer-address.js';
 import type { ServedStream, StreamHandlers } from '../ports/net.js';
 import { type Load, SendQueue, type SendQueueOptions } from './send-queue.js';
 import type { SimClock } from './sim-clock.js';
-import type { Flow, Parcel, SimLink } from './sim-link.js';
+import type { SimLink } from './sim-link.js';
+import { Arrivals, Packet } from './sim-packet.js';
 
 /** Bytes queued at which a writer is told to wait: as Node's streams. */
 const WRITE_HIGH_BYTES = 16 * 1024;
@@ -33,69 +34,6 @@ export interface Route {
   readonly queue: SendQueueOptions;
   /** The stream is not open any more. */
   readonly gone: (stream: SimStream) => void;
-}
-
-class Packet implements Parcel {
-  dueMs = 0;
-  sequence = 0;
-  readonly load: Load;
-  readonly #from: SimStream;
-  #stage: 'up' | 'flight' | 'down' = 'up';
-
-  constructor(from: SimStream, load: Load) {
-    this.#from = from;
-    this.load = load;
-  }
-
-  get name(): string {
-    return `packet ${this.#stage}`;
-  }
-
-  get lengthBytes(): number {
-    return this.load.cargo.lengthBytes;
-  }
-
-  fire(): void {
-    const from = this.#from;
-    const { clock, uplink, latencyMs } = from.route;
-    if (this.#stage === 'up') {
-      this.#stage = 'flight';
-      clock.put(this, clock.nowMs() + latencyMs);
-      uplink.passed(this);
-      from.sent(this.load);
-    } else if (this.#stage === 'flight') {
-      this.#stage = 'down';
-      from.far.arrived(this);
-    } else {
-      from.far.route.downlink.passed(this);
-      from.far.receive(this.load);
-    }
-  }
-}
-
-/** What arrived for one end and waits for its turn on the downlink. */
-class Arrivals implements Flow {
-  nextInTurn: Flow | undefined;
-  isInTurn = false;
-  throughMs = 0;
-  waitingBytes = 0;
-  readonly #packets: Packet[] = [];
-
-  get isReady(): boolean {
-    return this.#packets.length > 0;
-  }
-
-  add(packet: Packet): void {
-    this.#packets.push(packet);
-    this.waitingBytes += packet.lengthBytes;
-  }
-
-  take(): Packet {
-    const packet = this.#packets.shift();
-    invariant(packet !== undefined, 'a packet arrived');
-    this.waitingBytes -= packet.lengthBytes;
-    return packet;
-  }
 }
 
 export class SimStream implements ServedStream {
