@@ -112,10 +112,10 @@ function shown(value: number): string {
   return String(Number(value.toPrecision(3)));
 }
 
-/** Writes both forms below `folder`; returns their common path without the ending. */
-export function saveReport(folder: string, origin: Origin, sections: readonly Section[]): string {
+/** Writes both forms below `folder`, under the date, the commit and `kind`; returns their common path without the ending. */
+export function saveReport(folder: string, origin: Origin, sections: readonly Section[], kind?: string): string {
   mkdirSync(folder, { recursive: true });
-  const path = join(folder, `${origin.date.slice(0, 10)}-${origin.commit}`);
+  const path = join(folder, [origin.date.slice(0, 10), origin.commit, ...(kind === undefined ? [] : [kind])].join('-'));
   writeFileSync(`${path}.json`, `${JSON.stringify({ ...origin, sections }, null, 2)}\n`);
   writeFileSync(`${path}.md`, reportText(origin, sections));
   return path;

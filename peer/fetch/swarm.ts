@@ -28,7 +28,7 @@ export interface SwarmPorts {
   readonly dialer: Dialer;
   readonly clock: Clock;
   readonly random: Random;
-  readonly slots: SlotMemory;
+  readonly slots: Pick<SlotMemory, 'take' | 'release' | 'whenFree' | 'wakeNext'>;
 }
 
 export interface SwarmEvents {

@@ -16,7 +16,7 @@ import { ReplyParser } from './reply-parser.js';
 export interface PeerConnectionPorts {
   readonly dialer: Dialer;
   readonly clock: Clock;
-  readonly slots: SlotMemory;
+  readonly slots: Pick<SlotMemory, 'take' | 'release' | 'whenFree' | 'wakeNext'>;
 }
 
 interface OpenRequest {

@@ -1,0 +1,207 @@
+/**
+ * One peer of a simulated swarm: the program's own server, share index, plan and download, on a host of the simulated network.
+ *
+ * What is left out is what a swarm does not depend on: chunks are not hashed, not written and not read; each of these takes a time
+ * that is given, and nothing else. All peers receive into one and the same memory, since nobody looks at what is in a chunk.
+ */
+import { Bitfield } from '../../common/core/bitfield.js';
+import { ShoalError } from '../../common/core/errors.js';
+import { CHUNK_BYTES } from '../../common/core/limits.js';
+import type { Manifest } from '../../common/core/manifest.js';
+import type { PeerAddress } from '../../common/core/peer-address.js';
+import type { ContentRoot } from '../../common/core/root.js';
+import type { SimClock } from '../../common/sim/sim-clock.js';
+import type { SimHost } from '../../common/sim/sim-network.js';
+import type { SimRandom } from '../../common/sim/sim-random.js';
+import { Catalog } from '../../peer/fetch/catalog.js';
+import { Download } from '../../peer/fetch/download.js';
+import type { DownloadOptions, DownloadReport } from '../../peer/fetch/download-options.js';
+import { Plan } from '../../peer/fetch/plan.js';
+import { SLOT_HEAD_BYTES, type Slot } from '../../peer/hash/slot-memory.js';
+import { ChunkServer } from '../../peer/net/server.js';
+import { fullHolding, type Holding } from '../../peer/share/holding.js';
+import { ShareIndex } from '../../peer/share/share-index.js';
+import type { SimTracker } from './sim-tracker.js';
+
+const PORT = 4701;
+/** Nobody gives up while the simulation runs. */
+const PATIENCE_MS = 3_600_000;
+
+export interface SwarmContent {
+  readonly manifest: Manifest;
+  readonly root: ContentRoot;
+}
+
+export interface SimPeerPorts {
+  readonly clock: SimClock;
+  readonly host: SimHost;
+  readonly random: SimRandom;
+  readonly tracker: SimTracker;
+}
+
+export interface SimPeerOptions {
+  readonly content: SwarmContent;
+  /** From when a chunk is here to when it is checked and written. */
+  readonly landMs: number;
+  /** To read a chunk from the disk. */
+  readonly readMs: number;
+  /** A chunk was given to the network. */
+  readonly sending?: (chunkIndex: number) => void;
+  /** A chunk is checked and written. */
+  readonly landed?: (haveChunks: number) => void;
+}
+
+const SLOT: Slot = { bytes: new Uint8Array(SLOT_HEAD_BYTES + CHUNK_BYTES), chunkOffset: SLOT_HEAD_BYTES };
+const HASH = new Uint8Array(32);
+
+/** One slot for all: chunks have no contents, and the headers before them are looked at as they arrive. */
+const SLOTS = {
+  take: () => SLOT,
+  release: () => undefined,
+  whenFree: (resume: () => void) => resume(),
+  wakeNext: () => undefined,
+};
+
+export class SimPeer {
+  readonly address: PeerAddress;
+  readonly #ports: SimPeerPorts;
+  readonly #options: SimPeerOptions;
+  readonly #index = new ShareIndex();
+  #server: ChunkServer | undefined;
+  #download: Download | undefined;
+
+  constructor(ports: SimPeerPorts, options: SimPeerOptions) {
+    this.#ports = ports;
+    this.#options = options;
+    this.address = { ip: ports.host.ip, port: PORT };
+  }
+
+  /** Has everything, and serves it. */
+  async seed(): Promise<void> {
+    await this.#serve(fullHolding(this.#chunkCount));
+    this.#ports.tracker.register(this.address, undefined);
+  }
+
+  /** Fetches all, and serves what it has. Throws what stopped it. */
+  async fetch(): Promise<DownloadReport> {
+    const { content } = this.#options;
+    const had = new Bitfield(this.#chunkCount);
+    const growing = new GrowingHolding(had);
+    await this.#serve(growing);
+    const { clock, host, random, tracker } = this.#ports;
+    const peers = await tracker.lookup();
+    const download = new Download(
+      { dialer: host.dialer, clock, random, slots: SLOTS },
+      {
+        catalog: catalogOf(content),
+        plan: new Plan(had),
+        store: this.#store(growing),
+        pool: { land: () => this.#after('land', this.#options.landMs, { kind: 'landed', hash: HASH } as const) },
+        peers,
+        findPeers: () => tracker.lookup(),
+        patienceMs: PATIENCE_MS,
+        events: SILENT,
+      },
+    );
+    this.#download = download;
+    const report = await download.run();
+    tracker.register(this.address, undefined);
+    return report;
+  }
+
+  /** Goes as one who has said goodbye. */
+  async leave(): Promise<void> {
+    this.#ports.tracker.unregister(this.address);
+    await this.#server?.close();
+  }
+
+  /** The host is gone; the tracker does not know. */
+  async crash(): Promise<void> {
+    this.#ports.host.crash();
+    this.#download?.stop(new ShoalError('STOPPED', 'local', 'The host has crashed.'));
+    await this.#server?.close();
+  }
+
+  get #chunkCount(): number {
+    return this.#options.content.manifest.hashes.length / HASH.length;
+  }
+
+  async #serve(holding: Holding): Promise<void> {
+    const { manifest, root } = this.#options.content;
+    const { clock, host } = this.#ports;
+    this.#index.add({ name: manifest.name, root, manifest, holding, source: { kind: 'memory', bytes: HASH } });
+    const reader = {
+      read: (_content: unknown, chunkIndex: number) => {
+        this.#options.sending?.(chunkIndex);
+        return this.#after('read', this.#options.readMs, CHUNK_BYTES);
+      },
+    };
+    const ports = { listener: host.listenPort, clock, index: this.#index, reader };
+    this.#server = await ChunkServer.listen(ports, { host: host.ip, port: PORT });
+  }
+
+  #store(growing: GrowingHolding): DownloadOptions['store'] {
+    return {
+      acquire: async () => 0,
+      release: () => undefined,
+      pathOf: () => 'nowhere',
+      wrote: (unit) => {
+        growing.came(unit);
+        this.#options.landed?.(growing.count);
+      },
+      checkpoint: async () => [],
+    };
+  }
+
+  #after<T>(name: string, delayMs: number, value: T): Promise<T> {
+    return new Promise((resolve) => this.#ports.clock.setTimer(name, delayMs, () => resolve(value)));
+  }
+}
+
+const SILENT = {
+  progress: () => undefined,
+  peerConnected: () => undefined,
+  peerFailed: () => undefined,
+  peerBanned: () => undefined,
+  syncFailed: () => undefined,
+};
+
+/** What a fetch has so far, for those who ask. */
+class GrowingHolding implements Holding {
+  readonly #had: Bitfield;
+  readonly #watchers = new Set<(chunkIndex: number) => void>();
+
+  constructor(had: Bitfield) {
+    this.#had = had;
+  }
+
+  get chunkCount(): number {
+    return this.#had.length;
+  }
+
+  get count(): number {
+    return this.#had.count;
+  }
+
+  has(chunkIndex: number): boolean {
+    return this.#had.has(chunkIndex);
+  }
+
+  bits(): Uint8Array {
+    return this.#had.bytes.slice();
+  }
+
+  watch(came: (chunkIndex: number) => void): () => void {
+    this.#watchers.add(came);
+    return () => this.#watchers.delete(came);
+  }
+
+  came(chunkIndex: number): void {
+    for (const tell of [...this.#watchers]) tell(chunkIndex);
+  }
+}
+
+function catalogOf({ manifest, root }: SwarmContent): Catalog {
+  const { sizeBytes, hashName, hashes } = manifest;
+  return new Catalog([{ path: undefined, sizeBytes, content: { by: 'root', root }, root, hashName, hashes }]);
+}
