@@ -10,6 +10,7 @@ import { CHUNK_BYTES } from '../../common/core/limits.js';
 import type { Manifest } from '../../common/core/manifest.js';
 import type { PeerAddress } from '../../common/core/peer-address.js';
 import type { ContentRoot } from '../../common/core/root.js';
+import type { Timer } from '../../common/ports/clock.js';
 import type { SimClock } from '../../common/sim/sim-clock.js';
 import type { SimHost } from '../../common/sim/sim-network.js';
 import type { SimRandom } from '../../common/sim/sim-random.js';
@@ -19,11 +20,15 @@ import type { DownloadOptions, DownloadReport } from '../../peer/fetch/download-
 import { Plan } from '../../peer/fetch/plan.js';
 import { SLOT_HEAD_BYTES, type Slot } from '../../peer/hash/slot-memory.js';
 import { ChunkServer } from '../../peer/net/server.js';
+import { GrowingHolding } from '../../peer/share/growing-holding.js';
 import { fullHolding, type Holding } from '../../peer/share/holding.js';
+import { Introductions } from '../../peer/share/introductions.js';
 import { ShareIndex } from '../../peer/share/share-index.js';
 import type { SimTracker } from './sim-tracker.js';
 
 const PORT = 4701;
+/** The interval that the tracker gives. */
+const ANNOUNCE_MS = 30_000;
 /** Nobody gives up while the simulation runs. */
 const PATIENCE_MS = 3_600_000;
 
@@ -69,6 +74,7 @@ export class SimPeer {
   readonly #index = new ShareIndex();
   #server: ChunkServer | undefined;
   #download: Download | undefined;
+  #announcing: Timer | undefined;
 
   constructor(ports: SimPeerPorts, options: SimPeerOptions) {
     this.#ports = ports;
@@ -78,7 +84,7 @@ export class SimPeer {
 
   /** Has everything, and serves it. */
   async seed(): Promise<void> {
-    await this.#serve(fullHolding(this.#chunkCount));
+    await this.#serve(fullHolding(this.#chunkCount), idOf(this.#ports.random), new Introductions());
     this.#ports.tracker.register(this.address, undefined);
   }
 
@@ -87,36 +93,48 @@ export class SimPeer {
     const { content } = this.#options;
     const had = new Bitfield(this.#chunkCount);
     const growing = new GrowingHolding(had);
-    await this.#serve(growing);
+    const introductions = new Introductions();
+    const introduction = { port: PORT, id: idOf(this.#ports.random) };
+    await this.#serve(growing.file(0, had.length), introduction.id, introductions);
     const { clock, host, random, tracker } = this.#ports;
     const peers = await tracker.lookup();
+    this.#announce(had);
     const download = new Download(
       { dialer: host.dialer, clock, random, slots: SLOTS },
       {
         catalog: catalogOf(content),
-        plan: new Plan(had),
-        store: this.#store(growing),
+        plan: new Plan(had, random),
+        store: STORE,
+        swarm: { root: content.root, skippedCount: 0, introduction },
         pool: { land: () => this.#after('land', this.#options.landMs, { kind: 'landed', hash: HASH } as const) },
         peers,
         findPeers: () => tracker.lookup(),
         patienceMs: PATIENCE_MS,
+        onLanded: (unit) => {
+          growing.came(unit);
+          this.#options.landed?.(had.count);
+        },
         events: SILENT,
       },
     );
     this.#download = download;
+    introductions.watch(content.root, (address) => download.addPeers([address]));
     const report = await download.run();
+    this.#announcing?.cancel();
     tracker.register(this.address, undefined);
     return report;
   }
 
   /** Goes as one who has said goodbye. */
   async leave(): Promise<void> {
+    this.#announcing?.cancel();
     this.#ports.tracker.unregister(this.address);
     await this.#server?.close();
   }
 
   /** The host is gone; the tracker does not know. */
   async crash(): Promise<void> {
+    this.#announcing?.cancel();
     this.#ports.host.crash();
     this.#download?.stop(new ShoalError('STOPPED', 'local', 'The host has crashed.'));
     await this.#server?.close();
@@ -126,7 +144,13 @@ export class SimPeer {
     return this.#options.content.manifest.hashes.length / HASH.length;
   }
 
-  async #serve(holding: Holding): Promise<void> {
+  /** Tells the tracker how much is here, now and then. */
+  #announce(had: Bitfield): void {
+    this.#ports.tracker.register(this.address, had.count);
+    this.#announcing = this.#ports.clock.setTimer('announce', ANNOUNCE_MS, () => this.#announce(had));
+  }
+
+  async #serve(holding: Holding, id: string, introductions: Introductions): Promise<void> {
     const { manifest, root } = this.#options.content;
     const { clock, host } = this.#ports;
     this.#index.add({ name: manifest.name, root, manifest, holding, source: { kind: 'memory', bytes: HASH } });
@@ -137,26 +161,27 @@ export class SimPeer {
       },
     };
     const ports = { listener: host.listenPort, clock, index: this.#index, reader };
-    this.#server = await ChunkServer.listen(ports, { host: host.ip, port: PORT });
-  }
-
-  #store(growing: GrowingHolding): DownloadOptions['store'] {
-    return {
-      acquire: async () => 0,
-      release: () => undefined,
-      pathOf: () => 'nowhere',
-      wrote: (unit) => {
-        growing.came(unit);
-        this.#options.landed?.(growing.count);
-      },
-      checkpoint: async () => [],
-    };
+    this.#server = await ChunkServer.listen(ports, {
+      host: host.ip,
+      port: PORT,
+      id,
+      peerSeen: (seenRoot, address) => introductions.seen(seenRoot, address),
+    });
   }
 
   #after<T>(name: string, delayMs: number, value: T): Promise<T> {
     return new Promise((resolve) => this.#ports.clock.setTimer(name, delayMs, () => resolve(value)));
   }
 }
+
+/** Writes nothing, and loses nothing. */
+const STORE: DownloadOptions['store'] = {
+  acquire: async () => 0,
+  release: () => undefined,
+  pathOf: () => 'nowhere',
+  wrote: () => undefined,
+  checkpoint: async () => [],
+};
 
 const SILENT = {
   progress: () => undefined,
@@ -166,39 +191,9 @@ const SILENT = {
   syncFailed: () => undefined,
 };
 
-/** What a fetch has so far, for those who ask. */
-class GrowingHolding implements Holding {
-  readonly #had: Bitfield;
-  readonly #watchers = new Set<(chunkIndex: number) => void>();
-
-  constructor(had: Bitfield) {
-    this.#had = had;
-  }
-
-  get chunkCount(): number {
-    return this.#had.length;
-  }
-
-  get count(): number {
-    return this.#had.count;
-  }
-
-  has(chunkIndex: number): boolean {
-    return this.#had.has(chunkIndex);
-  }
-
-  bits(): Uint8Array {
-    return this.#had.bytes.slice();
-  }
-
-  watch(came: (chunkIndex: number) => void): () => void {
-    this.#watchers.add(came);
-    return () => this.#watchers.delete(came);
-  }
-
-  came(chunkIndex: number): void {
-    for (const tell of [...this.#watchers]) tell(chunkIndex);
-  }
+/** 16 hex digits. */
+function idOf(random: SimRandom): string {
+  return Array.from({ length: 16 }, () => random.below(16).toString(16)).join('');
 }
 
 function catalogOf({ manifest, root }: SwarmContent): Catalog {

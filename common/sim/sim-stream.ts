@@ -88,7 +88,7 @@ export class SimStream implements ServedStream {
     return this.#queue.waitingBytes;
   }
 
-  get sendMark(): number {
+  get takenBytes(): number {
     return this.#queue.takenBytes;
   }
 
