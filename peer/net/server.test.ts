@@ -1,7 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { lstat, mkdtemp, realpath, rm, truncate, writeFile } from 'node:fs/promises';
-import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -9,6 +8,7 @@ import { parseFileName } from '../../common/core/file-name.js';
 import {
   BAD_LINES_MAX_COUNT,
   CHUNK_BYTES,
+  HAVE_NEWS_GATHER_MS,
   LINE_DEADLINE_MS,
   LINE_MAX_BYTES,
   STREAM_IDLE_MS,
@@ -24,6 +24,8 @@ import { ChunkReader } from '../share/chunk-reader.js';
 import { fullHolding } from '../share/holding.js';
 import { ShareIndex } from '../share/share-index.js';
 import type { SharedContent } from '../share/shared-content.js';
+import { GrowingHolding } from '../testkit/growing-holding.js';
+import { RawClient } from '../testkit/raw-client.js';
 import { ChunkServer, type ServerOptions } from './server.js';
 
 /** Time that passes when the test says so. */
@@ -48,62 +50,6 @@ class HandClock implements Clock {
       this.#timers.delete(key);
       timer.run();
     }
-  }
-}
-
-/** A fetcher as thirty lines of any language would write it. */
-class RawClient {
-  readonly socket: Socket;
-  #held = Buffer.alloc(0);
-  #wake: () => void = () => undefined;
-  isClosed = false;
-
-  constructor(port: number) {
-    this.socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
-    this.socket.on('data', (bytes: Buffer) => {
-      this.#held = Buffer.concat([this.#held, bytes]);
-      this.#wake();
-    });
-    for (const event of ['close', 'error', 'end']) {
-      this.socket.on(event, () => {
-        this.isClosed = true;
-        this.#wake();
-      });
-    }
-  }
-
-  async line(): Promise<string> {
-    for (let at = this.#held.indexOf(10); ; at = this.#held.indexOf(10)) {
-      if (at >= 0)
-        return this.#take(at + 1)
-          .toString()
-          .slice(0, -1);
-      await this.#more();
-    }
-  }
-
-  async body(): Promise<Buffer> {
-    const line = await this.line();
-    if (!/^[0-9]+$/.test(line)) throw new Error(`no body: ${line}`);
-    while (this.#held.length < Number(line)) await this.#more();
-    return this.#take(Number(line));
-  }
-
-  async closed(): Promise<void> {
-    while (!this.isClosed) await this.#more();
-  }
-
-  #take(count: number): Buffer {
-    const taken = Buffer.from(this.#held.subarray(0, count));
-    this.#held = this.#held.subarray(count);
-    return taken;
-  }
-
-  async #more(): Promise<void> {
-    if (this.isClosed) throw new Error('closed');
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
   }
 }
 
@@ -253,6 +199,37 @@ describe('server', () => {
     fetcher.socket.write('GET_CHUNK file 0\nGET_CHUNK file 1\n');
     expect(await fetcher.line()).toMatch(/^ERR NOT_FOUND /);
     expect(await fetcher.body()).toHaveLength(CHUNK_BYTES);
+  });
+
+  test('a stranger that asks what is here gets a bitfield, its chunks, and then lines of news between them', async () => {
+    const holding = new GrowingHolding(10);
+    holding.gain(0, 8);
+    const bytes = randomBytes(10 * CHUNK_BYTES);
+    const seen: string[] = [];
+    await listen({ id: '00000000000000aa', peerSeen: (root, { ip, port }) => seen.push(`${root} ${ip} ${port}`) });
+    const content = await share('file', bytes, { holding });
+    await share('empty', Buffer.alloc(0));
+    const fetcher = await client();
+    fetcher.socket.write('have file port=4701 id=00000000000000bb\nGET_CHUNK file 8\nGET_CHUNK file 1\nHAVE empty\n');
+    expect(await fetcher.body()).toEqual(Buffer.of(0x80, 0x80));
+    expect(Buffer.compare(await fetcher.body(), bytes.subarray(8 * CHUNK_BYTES, 9 * CHUNK_BYTES))).toBe(0);
+    expect(await fetcher.line()).toBe('ERR NOT_FOUND This chunk is not here.');
+    expect(await fetcher.body()).toHaveLength(0);
+    holding.gain(1, 2, 5);
+    clock.advance(HAVE_NEWS_GATHER_MS);
+    expect(await fetcher.line()).toBe(`HAVE @${content.root} 1-2,5`);
+    holding.gain(9);
+    fetcher.socket.write(`GET_CHUNK @${content.root} 9\nHAVE file id=00000000000000aa\n`);
+    expect(await fetcher.line()).toBe(`HAVE @${content.root} 9`);
+    expect(Buffer.compare(await fetcher.body(), bytes.subarray(9 * CHUNK_BYTES))).toBe(0);
+    expect(await fetcher.line()).toBe('ERR DENIED This is you.');
+    expect(seen).toEqual([`${content.root} 127.0.0.1 4701`]);
+    const silent = await client();
+    silent.socket.write('GET_CHUNK file 0\nGET_MANIFEST file\n');
+    holding.gain(3);
+    clock.advance(HAVE_NEWS_GATHER_MS);
+    expect(await silent.body()).toHaveLength(CHUNK_BYTES);
+    expect(manifestFromRaw(unpackMsgpack(await silent.body())).name).toBe('file');
   });
 
   test('PW9: of a file that was truncated no byte is sent, and the stream goes on', async () => {

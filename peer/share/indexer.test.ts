@@ -113,6 +113,8 @@ describe('indexer', () => {
     expect(entries.every((entry) => entry.mtimeMs === 1_700_000_000_000 && entry.mode !== undefined)).toBe(true);
     expect(content.manifest).toMatchObject({ name: 'in', type: 'application/x-shoal-folder' });
     expect(content.manifest.hashes).toEqual(await hashChunks(content.source.bytes, hash));
+    // The index's own chunk, one of each file that has a byte, and those of the large one.
+    expect([content.holding.chunkCount, content.holding.has(162), content.holding.has(163)]).toEqual([1 + 149 + 13, true, false]);
   });
 
   test('SY5: a file that changes while it is hashed is hashed again, and its content is that of one state', async () => {
