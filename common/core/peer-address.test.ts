@@ -6,6 +6,7 @@ import {
   canonicalIp,
   formatHostPort,
   formatPeerAddress,
+  isLan,
   isLoopback,
   parseHostPort,
   parseOwnAddress,
@@ -117,4 +118,43 @@ test('isLoopback knows this machine by its canonical addresses', () => {
     false,
     false,
   ]);
+});
+
+describe('isLan', () => {
+  test.each([
+    '127.0.0.1',
+    '::1',
+    '10.0.0.1',
+    '10.255.255.255',
+    '172.16.0.1',
+    '172.31.255.255',
+    '192.168.0.1',
+    '169.254.9.9',
+    'fe80::1',
+    'febf::1',
+    'fc00::1',
+    'fdff::1',
+  ])('knows that %s is near', (ip) => {
+    expect(isLan(ip)).toBe(true);
+  });
+
+  test.each([
+    '9.255.255.255',
+    '11.0.0.1',
+    '100.64.0.1',
+    '172.15.0.1',
+    '172.32.0.1',
+    '192.167.0.1',
+    '192.169.0.1',
+    '169.253.0.1',
+    '1.10.0.1',
+    '2001:db8::1',
+    'fe7f::1',
+    'fec0::1',
+    'fb00::1',
+    'fe00::1',
+    '::2',
+  ])('knows that %s is far', (ip) => {
+    expect(isLan(ip)).toBe(false);
+  });
 });

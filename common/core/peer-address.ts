@@ -92,6 +92,13 @@ export function isLoopback(ip: string): boolean {
   return ip.startsWith('127.') || ip === '::1';
 }
 
+/** Whether a canonical address is of this machine or of a local network: loopback, private, link-local, unique-local. */
+export function isLan(ip: string): boolean {
+  return (
+    isLoopback(ip) || /^(10\.|192\.168\.|169\.254\.|172\.(1[6-9]|2[0-9]|3[01])\.|fe[89ab][0-9a-f]:|f[cd][0-9a-f]{2}:)/.test(ip)
+  );
+}
+
 /** Whether no peer can have this address: unspecified, multicast, broadcast, "this network". */
 function isUnusable(ip: string): boolean {
   if (isIPv4(ip)) {
