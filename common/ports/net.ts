@@ -6,6 +6,8 @@ export interface ByteStream {
   readonly local: PeerAddress;
   /** Bytes accepted by `write` and not yet taken by the network. */
   readonly queuedBytes: number;
+  /** Milliseconds so far in which a rate limit of ours kept it from being read; absent where there is none. */
+  readonly heldMs?: number;
   /** Queues all parts in order. Returns false when the writer should wait for `drained`. After the end it does nothing. */
   write(...parts: (Uint8Array | string)[]): boolean;
   /** Stops `data`, and with it the other side, as soon as the network's buffers are full. */

@@ -9,6 +9,8 @@ import { type Misbehaviour, ScriptedPeer } from '../testkit/scripted-peer.js';
 import { chunkOf, seededBytes, testContent } from '../testkit/test-content.js';
 import { turn, until } from '../testkit/until.js';
 import { PeerConnection } from './peer-connection.js';
+import { RateLimits } from './rate-limits.js';
+import { throttledDialer } from './throttle.js';
 
 const content = testContent(seededBytes(6 * CHUNK_BYTES + 10));
 const ref: ContentRef = { by: 'root', root: content.root };
@@ -17,10 +19,12 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-async function connect(slots: SlotMemory, misbehaviour: Misbehaviour = {}) {
+async function connect(slots: SlotMemory, misbehaviour: Misbehaviour = {}, downBytesPerSecond?: number) {
   const peer = await ScriptedPeer.start([content], misbehaviour);
   const clock = new JumpClock(true);
-  const connection = await PeerConnection.connect({ dialer: tcpDialer, clock, slots }, peer.address, 5000);
+  const limits = downBytesPerSecond && new RateLimits(clock, { downBytesPerSecond, isLanLimited: true });
+  const dialer = limits ? throttledDialer(tcpDialer, limits) : tcpDialer;
+  const connection = await PeerConnection.connect({ dialer, clock, slots }, peer.address, 5000);
   closing.push(
     () => peer.close(),
     () => connection.close(new ShoalError('STOPPED', 'local', 'The test is over.')),
@@ -151,5 +155,26 @@ describe('peer connection', () => {
     await until('the connection ended', () => connection.failure !== undefined);
     expect(connection.failure?.code).toBe('PROTOCOL');
     await until('the peer noticed', () => peer.openCount === 0);
+  });
+
+  test('a peer is not older for a rate limit of ours: only time in which it is read counts', async () => {
+    const { clock, connection } = await connect(new SlotMemory(8), {}, 100_000);
+    let isHere = false;
+    const chunk = getChunk(connection, 0).finally(() => {
+      isHere = true;
+    });
+    await until('the burst is used up', () => (connection.head?.gotBytes ?? 0) >= 25_000);
+    while (!isHere) {
+      clock.jump(70);
+      await turn();
+    }
+    expectChunk(await chunk, 0);
+    clock.jump(1000);
+    const next = getChunk(connection, 1);
+    await until('the burst is used up again', () => (connection.head?.gotBytes ?? 0) >= 25_000);
+    // Held until the burst is paid for: an age of which nothing is the peer's.
+    for (let at = 0; at < 4; at += 1) clock.jump(10);
+    expect(clock.nowMs() - (connection.head?.sinceMs ?? Number.NaN)).toBe(0);
+    next.catch(() => undefined);
   });
 });

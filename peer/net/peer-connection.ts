@@ -26,7 +26,7 @@ interface OpenRequest {
 
 /** The oldest open request. */
 export interface ReplyHead {
-  /** When it became the oldest, by the clock. */
+  /** When it became the oldest, by the clock; later by as long as a rate limit of ours held the stream since. */
   readonly sinceMs: number;
   readonly gotBytes: number;
 }
@@ -46,6 +46,8 @@ export class PeerConnection {
   readonly #open: OpenRequest[] = [];
   #stream: ByteStream | undefined;
   #headSinceMs = 0;
+  /** What the stream's `heldMs` was then. */
+  #headHeldMs = 0;
   /** What arrived and could not be taken while no slot was free. */
   #surplus: Uint8Array | undefined;
   #isWaitingForSlot = false;
@@ -82,7 +84,7 @@ export class PeerConnection {
   /** The oldest open request, or `undefined` where none is open or we ourselves hold it up. */
   get head(): ReplyHead | undefined {
     if (this.#open.length === 0 || this.#parser.isStarved) return undefined;
-    return { sinceMs: this.#headSinceMs, gotBytes: this.#parser.replyBytes };
+    return { sinceMs: this.#headSinceMs + this.#heldMs - this.#headHeldMs, gotBytes: this.#parser.replyBytes };
   }
 
   /**
@@ -135,7 +137,7 @@ export class PeerConnection {
     const failure = this.#failure;
     if (failure !== undefined) return Promise.reject(failure);
     return new Promise((resolve, reject) => {
-      if (this.#open.length === 0) this.#headSinceMs = this.#ports.clock.nowMs();
+      if (this.#open.length === 0) this.#beginHead();
       this.#open.push({ resolve, reject });
       this.#parser.expect(expected);
       if (this.#parser.isStarved) this.#waitForSlot();
@@ -143,9 +145,19 @@ export class PeerConnection {
     });
   }
 
+  /** Another request is the oldest, or what kept it is over. */
+  #beginHead(): void {
+    this.#headSinceMs = this.#ports.clock.nowMs();
+    this.#headHeldMs = this.#heldMs;
+  }
+
+  get #heldMs(): number {
+    return this.#stream?.heldMs ?? 0;
+  }
+
   #settle(answer: (request: OpenRequest) => void): void {
     const request = this.#open.shift();
-    this.#headSinceMs = this.#ports.clock.nowMs();
+    this.#beginHead();
     if (request !== undefined) answer(request);
   }
 
@@ -184,7 +196,7 @@ export class PeerConnection {
         return;
       }
       if (!this.#parser.retrySlot()) return this.#waitForSlot();
-      this.#headSinceMs = this.#ports.clock.nowMs();
+      this.#beginHead();
       const surplus = this.#surplus;
       this.#surplus = undefined;
       if (surplus !== undefined) this.#receive(surplus);
