@@ -16,7 +16,9 @@ import type { FetchOptions } from './fetch/fetch-session.js';
 import type { OfferPorts } from './fetch/offer.js';
 import { HashCache } from './hash/hash-cache.js';
 import { HashPool } from './hash/hash-pool.js';
+import { type RateLimitOptions, RateLimits } from './net/rate-limits.js';
 import { ChunkServer } from './net/server.js';
+import { throttledDialer, throttledListener } from './net/throttle.js';
 import { ChunkReader } from './share/chunk-reader.js';
 import { Indexer } from './share/indexer.js';
 import { Introductions } from './share/introductions.js';
@@ -48,6 +50,8 @@ export interface NodeOptions {
   readonly hashName: HashName;
   /** The files of a folder are served, and only the folder is announced. */
   readonly isFolderOnly: boolean;
+  /** What peers may send and be sent; default no limit. Trackers are not limited. */
+  readonly limits?: RateLimitOptions;
   readonly cacheFolder: string;
   /** Hash threads; default one a core. */
   readonly threadCount?: number;
@@ -81,6 +85,9 @@ export type NodeFetchOptions = FetchOptions & {
 export async function createNode(ports: NodePorts, options: NodeOptions): Promise<PeerNode> {
   if (options.announce !== undefined) checkAnnounce(options.announce);
   const { events, hashName, host, port, cacheFolder, threadCount } = options;
+  const limits = options.limits === undefined ? undefined : new RateLimits(ports.clock, options.limits);
+  const peerDialer = limits === undefined ? ports.dialer : throttledDialer(ports.dialer, limits);
+  const listener = limits === undefined ? ports.listener : throttledListener(ports.listener, limits);
   const index = new ShareIndex();
   const introductions = new Introductions();
   const id = nodeId(ports.random);
@@ -89,7 +96,7 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
   const reader = new ChunkReader({ changed: (content) => sharing?.withdraw(content) });
   // First what can fail and holds the process alive: nothing else has to be closed when the port cannot be had.
   const server = await ChunkServer.listen(
-    { listener: ports.listener, clock: ports.clock, index, reader },
+    { listener, clock: ports.clock, index, reader },
     {
       host,
       port,
@@ -146,7 +153,7 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
     fetch: async ({ isKept, ...fetchOptions }) => {
       const beforeBytes = servedBytes;
       const offered = { ...offering, keep: isKept ? keep : undefined };
-      const result = await fetchContent({ ...ports, pool, offering: offered }, fetchOptions);
+      const result = await fetchContent({ ...ports, peerDialer, pool, offering: offered }, fetchOptions);
       return { ...result, uploadedBytes: servedBytes - beforeBytes };
     },
     seed: async ({ path }) => {

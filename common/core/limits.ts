@@ -173,3 +173,6 @@ export const TRACKER_NAME_CONTENTS_PER_SOURCE_COUNT = 32;
 /** Log lines of one kind in LOG_GATE_MS milliseconds; the next line after that tells how many were left out. */
 export const LOG_GATE_LINES_COUNT = 5;
 export const LOG_GATE_MS = 10_000;
+
+/** Bytes a second of a rate limit at least: less is a unit that was forgotten, and no chunk would come in eight minutes. */
+export const RATE_LIMIT_MIN_BYTES = KIB;

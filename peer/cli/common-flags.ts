@@ -1,8 +1,10 @@
 /** Flags that several commands of `peer` share, and how their values are read. */
 import type { CommandInput, FlagSpec } from '../../common/cli/command-spec.js';
 import { ShoalError } from '../../common/core/errors.js';
-import { TRACKERS_MAX_COUNT } from '../../common/core/limits.js';
+import { RATE_LIMIT_MIN_BYTES, TRACKERS_MAX_COUNT } from '../../common/core/limits.js';
 import { formatHostPort, type HostPort, parseHostPort, parsePort } from '../../common/core/peer-address.js';
+import { parseBytes } from '../../common/core/units.js';
+import type { RateLimitOptions } from '../net/rate-limits.js';
 
 /** The port that trackers listen on unless told otherwise. */
 export const TRACKER_PORT = 4700;
@@ -26,6 +28,22 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   { name: 'announce', type: 'text', value: 'ip:port', help: 'address that others reach this peer at, if not where it is seen' },
 ];
 
+/** How fast a process may be, in all and with each other machine. */
+export const LIMIT_FLAGS: readonly FlagSpec[] = [
+  { name: 'limit-down', type: 'text', value: 'RATE', help: 'most bytes a second that are received, in all: 10M, 500k, 1.5MiB/s' },
+  { name: 'limit-up', type: 'text', value: 'RATE', help: 'most bytes a second that are sent, in all' },
+  { name: 'limit-down-peer', type: 'text', value: 'RATE', help: 'the same for each IP address that is received from' },
+  { name: 'limit-up-peer', type: 'text', value: 'RATE', help: 'the same for each IP address that is sent to' },
+  {
+    name: 'limit-lan',
+    type: 'text',
+    value: 'yes|no',
+    help: 'limit local networks and this machine as well',
+    default: 'yes',
+    choices: ['yes', 'no'],
+  },
+];
+
 export interface ServeOptions {
   readonly host: string;
   readonly port: number;
@@ -38,6 +56,37 @@ export function serveOptionsOf(input: CommandInput): ServeOptions {
   const port = text === '0' ? 0 : parsePort(text);
   if (port === undefined) throw new ShoalError('USAGE', 'local', `--port takes a number from 0 to 65535, not "${text}".`);
   return { host: input.text('host') ?? '0.0.0.0', port, announce: input.text('announce') };
+}
+
+/** The values of LIMIT_FLAGS, or `undefined` where nothing is limited. Throws `USAGE`. */
+export function limitsOf(input: CommandInput): RateLimitOptions | undefined {
+  const down = rateOf(input, 'limit-down');
+  const up = rateOf(input, 'limit-up');
+  const downPeer = rateOf(input, 'limit-down-peer');
+  const upPeer = rateOf(input, 'limit-up-peer');
+  if ([down, up, downPeer, upPeer].every((rate) => rate === undefined)) return undefined;
+  return {
+    ...(down === undefined ? {} : { downBytesPerSecond: down }),
+    ...(up === undefined ? {} : { upBytesPerSecond: up }),
+    ...(downPeer === undefined ? {} : { downPeerBytesPerSecond: downPeer }),
+    ...(upPeer === undefined ? {} : { upPeerBytesPerSecond: upPeer }),
+    isLanLimited: input.text('limit-lan') !== 'no',
+  };
+}
+
+function rateOf(input: CommandInput, flag: string): number | undefined {
+  const text = input.text(flag);
+  if (text === undefined) return undefined;
+  const refuse = (): never => {
+    const example = 'for example 10M, 500k or 1.5MiB/s; 1k is the least, and without the flag there is no limit';
+    throw new ShoalError('USAGE', 'local', `--${flag} takes bytes a second (${example}), not "${text}".`);
+  };
+  try {
+    const bytes = parseBytes(text);
+    return bytes >= RATE_LIMIT_MIN_BYTES ? bytes : refuse();
+  } catch {
+    return refuse();
+  }
 }
 
 /** The trackers that were named, each once, or `fallback` where none was. Throws `USAGE`. */

@@ -6,7 +6,16 @@ import { formatHostPort, type HostPort } from '../../common/core/peer-address.js
 import { parseDurationMs } from '../../common/core/units.js';
 import { realClock } from '../../common/node/clock.js';
 import { parseFetchSource } from '../fetch/fetch-source.js';
-import { JSON_FLAG, QUIET_FLAG, SERVE_FLAGS, serveOptionsOf, TRACKER_FLAG, trackersOf } from './common-flags.js';
+import {
+  JSON_FLAG,
+  LIMIT_FLAGS,
+  limitsOf,
+  QUIET_FLAG,
+  SERVE_FLAGS,
+  serveOptionsOf,
+  TRACKER_FLAG,
+  trackersOf,
+} from './common-flags.js';
 import { JsonDisplay, PersonDisplay } from './fetch-display.js';
 import { HeldEvents } from './held-events.js';
 import { createProgress, type Progress } from './progress.js';
@@ -38,6 +47,7 @@ export const fetchCommand: CommandSpec = {
     { name: 'seed-time', type: 'text', value: 'TIME', help: 'go on sharing it for this long' },
     { name: 'seed-ratio', type: 'text', value: 'N', help: 'go on sharing it until N times its size was given to others' },
     ...SERVE_FLAGS,
+    ...LIMIT_FLAGS,
     { name: 'timeout', type: 'text', value: 'TIME', help: 'give up when no chunk came for this long', default: '30s' },
     JSON_FLAG,
     QUIET_FLAG,
@@ -129,6 +139,7 @@ async function startFetchingNode(
   const events = new HeldEvents(report, (bytes) => seeding?.served(bytes));
   const node = await startNode({
     ...serveOptionsOf(input),
+    limits: limitsOf(input),
     trackers,
     hashName: 'blake3',
     isFolderOnly: false,

@@ -6,6 +6,7 @@ import { formatHostPort, type HostPort, isLoopback } from '../../common/core/pee
 import { epochNowMs, realClock, realRandom } from '../../common/node/clock.js';
 import { tcpDialer, tcpListener } from '../../common/node/tcp.js';
 import { cacheFolder } from '../../common/node/user-folders.js';
+import type { RateLimitOptions } from '../net/rate-limits.js';
 import { createNode, type NodeOptions, type PeerNode } from '../node.js';
 import { createProgress } from './progress.js';
 import { ShareReport } from './share-report.js';
@@ -17,6 +18,7 @@ export interface ShareRunOptions {
   readonly host: string;
   readonly port: number;
   readonly announce: string | undefined;
+  readonly limits: RateLimitOptions | undefined;
   readonly hashName: HashName;
   readonly isFolderOnly: boolean;
   readonly isJson: boolean;
@@ -25,23 +27,27 @@ export interface ShareRunOptions {
 
 /** A node on this machine's sockets, clock and folders. Throws as `createNode`. */
 export function startNode(
-  options: Omit<NodeOptions, 'cacheFolder' | 'announce'> & { readonly announce: string | undefined },
+  options: Omit<NodeOptions, 'cacheFolder' | 'announce' | 'limits'> & {
+    readonly announce: string | undefined;
+    readonly limits: RateLimitOptions | undefined;
+  },
 ): Promise<PeerNode> {
-  const { announce, ...rest } = options;
+  const { announce, limits, ...rest } = options;
   const ports = { dialer: tcpDialer, listener: tcpListener, clock: realClock, random: realRandom, epochNowMs };
   const folder = process.env['SHOAL_CACHE_DIR'] ?? cacheFolder;
-  return createNode(ports, { ...rest, ...(announce === undefined ? {} : { announce }), cacheFolder: folder });
+  const named = { ...(announce === undefined ? {} : { announce }), ...(limits === undefined ? {} : { limits }) };
+  return createNode(ports, { ...rest, ...named, cacheFolder: folder });
 }
 
 /** Resolves with the exit code after `stop` came and everything was taken back. Throws what stands against a path or the port. */
 export async function runSharing(options: ShareRunOptions, stop: StopSignal): Promise<number> {
-  const { isJson, isQuiet, trackers, announce, paths, host, port, hashName, isFolderOnly } = options;
+  const { isJson, isQuiet, trackers, announce, limits, paths, host, port, hashName, isFolderOnly } = options;
   const progress = createProgress({ isQuiet, isJson });
   // Whoever reads our output may leave; that ends no sharing.
   process.stdout.on('error', () => undefined);
   const print = (text: string) => progress.result(text);
   const report = new ShareReport({ isJson, isQuiet, trackers, progress, print, nowMs: () => realClock.nowMs() });
-  const node = await startNode({ host, port, announce, trackers, hashName, isFolderOnly, events: report });
+  const node = await startNode({ host, port, announce, limits, trackers, hashName, isFolderOnly, events: report });
   if (!isQuiet) noteLoopback(trackers, (text) => report.note(text));
   const sharing = node.share(paths).then(
     () => report.hashedAll(),

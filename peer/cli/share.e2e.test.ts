@@ -151,6 +151,10 @@ describe('peer share', () => {
     ['a bad port', ['share', MAIN, '--port', '70000'], 2, /--port takes/],
     ['a bad tracker', ['share', MAIN, '--tracker', 'a:b:c'], 2, /no host:port/],
     ['an address that is not ours', ['share', MAIN, '--host', '192.0.2.1'], 6, /no address of this machine/],
+    ['a limit of nothing', ['share', MAIN, '--limit-up', '0'], 2, /--limit-up takes bytes a second \(for example 10M, /],
+    ['a limit without its unit', ['share', MAIN, '--limit-down-peer', '10'], 2, /--limit-down-peer takes .*, not "10"/],
+    ['a limit that is no rate', ['share', MAIN, '--limit-up-peer', 'fast'], 2, /--limit-up-peer takes/],
+    ['a LAN that is neither limited nor not', ['share', MAIN, '--limit-lan', 'maybe'], 2, /must be one of yes, no/],
     ['another hash', ['share', MAIN, '--hash', 'md5'], 2, /blake3, sha256/],
   ])('%s ends with one sentence and the right exit code', async (_what, args, exitCode, text) => {
     const command = run(...args);

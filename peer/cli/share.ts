@@ -2,7 +2,16 @@
 import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js';
 import { ShoalError } from '../../common/core/errors.js';
 import { HASH_NAMES, isHashName } from '../../common/core/hash.js';
-import { JSON_FLAG, QUIET_FLAG, SERVE_FLAGS, serveOptionsOf, TRACKER_FLAG, trackersOf } from './common-flags.js';
+import {
+  JSON_FLAG,
+  LIMIT_FLAGS,
+  limitsOf,
+  QUIET_FLAG,
+  SERVE_FLAGS,
+  serveOptionsOf,
+  TRACKER_FLAG,
+  trackersOf,
+} from './common-flags.js';
 import { runSharing } from './share-run.js';
 import { listenForStop } from './stop-signal.js';
 
@@ -16,12 +25,14 @@ export const shareCommand: CommandSpec = {
     { name: 'directory', type: 'text', value: 'DIR', help: 'folder to share where no path is given', isPath: true },
     { name: 'folder-only', type: 'switch', help: 'register a folder, and not each of its files' },
     { name: 'hash', type: 'text', value: 'name', help: 'hash function', default: 'blake3', choices: HASH_NAMES },
+    ...LIMIT_FLAGS,
     JSON_FLAG,
     QUIET_FLAG,
   ],
   examples: [
     'peer share ubuntu.iso',
     'peer share photos/ notes.txt --tracker 192.168.1.5:4700',
+    'peer share photos/ --limit-up 10M --limit-lan no',
     'peer share model.bin --tracker a.example:4700 --tracker b.example:4700 --port 4701',
   ],
   run: runShare,
@@ -42,6 +53,7 @@ async function runShare(input: CommandInput): Promise<number> {
     paths,
     trackers: trackersOf(input),
     ...serveOptionsOf(input),
+    limits: limitsOf(input),
     hashName: isHashName(hashName) ? hashName : 'blake3',
     isFolderOnly: input.switch('folder-only') === true,
     isJson: input.switch('json') === true,

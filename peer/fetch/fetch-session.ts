@@ -16,6 +16,8 @@ import type { SwarmPorts } from './swarm.js';
 
 export interface FetchPorts {
   readonly dialer: Dialer;
+  /** For peers; default `dialer`, which is for trackers too. */
+  readonly peerDialer?: Dialer;
   readonly clock: Clock;
   readonly random: Random;
   readonly pool: HashPool;
@@ -49,7 +51,7 @@ export class FetchSession {
 
   constructor(ports: FetchPorts, options: FetchOptions) {
     this.ports = ports;
-    this.swarmPorts = { ...ports, slots: ports.pool.slots };
+    this.swarmPorts = { ...ports, dialer: ports.peerDialer ?? ports.dialer, slots: ports.pool.slots };
     this.options = options;
     this.finder = new ContentFinder(ports, [...options.source.trackers, ...options.trackers]);
     this.startedMs = ports.clock.nowMs();
