@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { isFile, Workshop } from '../../common/testkit/spawned-command.js';
 
 const MIB = 1024 * 1024;
-const bytes = randomBytes(3 * MIB + 5);
+const bytes = randomBytes(2 * MIB + 5);
 /** Seconds worth of bytes that may come at once, and one read. */
 const BURST_SECONDS = 0.3;
 
@@ -38,6 +38,11 @@ describe('a fetch', () => {
 
   test.each(['--limit-up', '--limit-up-peer'])('is no faster than the %s of who shares', async (flag) => {
     const seconds = await secondsOf(flag, [flag, '2M'], []);
+    expect(bytes.length).toBeLessThanOrEqual(2 * MIB * (seconds + BURST_SECONDS));
+  });
+
+  test.each(['--limit-down', '--limit-down-peer'])('is no faster than its own %s', async (flag) => {
+    const seconds = await secondsOf(flag, [], [flag, '2M']);
     expect(bytes.length).toBeLessThanOrEqual(2 * MIB * (seconds + BURST_SECONDS));
   });
 

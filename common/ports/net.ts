@@ -25,6 +25,8 @@ export interface ServedStream extends ByteStream {
   send(flushed: () => void, ...parts: (Uint8Array | string)[]): void;
   /** Bytes that the network took so far, also of a part that is not all gone: what a write deadline watches. */
   readonly takenBytes: number;
+  /** Whether what is queued waits for a rate limit of this process, and not for the other side. */
+  readonly isHeld?: boolean;
 }
 
 /** What the owner of a stream gives to it. No handler may throw. */

@@ -150,8 +150,9 @@ export class ServeSession implements StreamHandlers {
     const tookBytes = this.#stream.takenBytes - this.#takenBytes;
     this.#takenBytes += tookBytes;
     const isBusy = this.#sender.heldCount > 0 || this.#stream.queuedBytes > 0 || this.#isEnded;
-    // Whoever waits for its turn waits for us.
-    if (tookBytes > 0 || (!isBusy && this.#asked !== undefined)) this.#progressMs = nowMs;
+    // Whoever waits for its turn, or for our rate limit, waits for us.
+    const isOurs = this.#stream.isHeld === true || (!isBusy && this.#asked !== undefined);
+    if (tookBytes > 0 || isOurs) this.#progressMs = nowMs;
     const silentMs = nowMs - this.#progressMs;
     const isLineLate = !this.#isPaused && this.#lineSinceMs !== undefined && nowMs - this.#lineSinceMs > LINE_DEADLINE_MS;
     if (isLineLate || silentMs > (isBusy ? WRITE_STALL_MS : STREAM_IDLE_MS)) this.destroy();

@@ -72,9 +72,12 @@ class ThrottledStream implements ServedStream {
     return this.#inner.queuedBytes + (this.#output?.waitingBytes ?? 0);
   }
 
-  get sendMark(): number {
-    // Who waits for our tokens is not stalled by the other side, so its mark moves as the time does.
-    return this.#output?.isHeld === true ? this.#clock.nowMs() : (this.#inner.sendMark ?? 0);
+  get takenBytes(): number {
+    return this.#inner.takenBytes ?? 0;
+  }
+
+  get isHeld(): boolean {
+    return this.#output?.isHeld === true;
   }
 
   get heldMs(): number {

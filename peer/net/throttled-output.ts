@@ -12,7 +12,7 @@ import type { ByteStream, ServedStream } from '../../common/ports/net.js';
 import type { Allowance } from './rate-limits.js';
 
 /** The stream beneath: only one that was accepted can `send`. */
-export type InnerStream = ByteStream & Partial<Pick<ServedStream, 'send' | 'sendMark'>>;
+export type InnerStream = ByteStream & Partial<Pick<ServedStream, 'send' | 'takenBytes'>>;
 
 /** What was handed in with one call. */
 interface Entry {
