@@ -2,7 +2,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ProbeReading } from './process-probe.js';
-import { CommandProcess, startSharer, startTracker } from './processes.js';
+import { CommandProcess, startSharer, startTracker, stopAll } from './processes.js';
 import { type Figure, figure, ratio, type Section } from './report.js';
 import { createScratch, writeSample } from './scratch.js';
 
@@ -103,14 +103,14 @@ async function fetchOnce(folder: string, path: string, tracker: string, peerCoun
     const fetcher = new CommandProcess('peer', args, folder);
     const lines = await fetcher.end(30_000 + (FETCH_LIMIT_MS_PER_GIB * sizeBytes) / 2 ** 30);
     const done = JSON.parse(lines.at(-1) ?? '{}') as { fetchedBytes?: number; durationMs?: number };
-    await Promise.all(sharers.map((sharer) => sharer.stop()));
+    await stopAll(sharers);
     return {
       mibPerSecond: (done.fetchedBytes ?? 0) / 2 ** 20 / ((done.durationMs ?? Number.NaN) / 1000),
       fetcher: fetcher.reading(),
       sharers: sharers.map((sharer) => sharer.reading()).filter((reading) => reading !== undefined),
     };
   } finally {
-    await Promise.all(sharers.map((sharer) => sharer.stop()));
+    await stopAll(sharers);
     rmSync(target, { force: true });
   }
 }

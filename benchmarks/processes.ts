@@ -1,4 +1,4 @@
-/** The built commands as processes of their own: started, read, stopped, with what the probe saw of them. */
+/** Processes that a benchmark starts, reads and stops; the built commands among them, with what the probe saw of them. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,31 +22,19 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => 
 
 let probeNumber = 0;
 
-export class CommandProcess {
+/** A program that runs beside the benchmark and never outlives it. */
+export class LocalProcess {
   readonly #child: ChildProcess;
   readonly #name: string;
-  readonly #probeFile: string;
   readonly #lines: string[] = [];
   readonly #ended: Promise<number>;
   #errors = '';
   #onLine: () => void = () => undefined;
 
-  /** Starts `tracker` or `peer` with its caches and probe below `folder`. */
-  constructor(program: 'tracker' | 'peer', args: readonly string[], folder: string) {
-    probeNumber += 1;
-    this.#name = `${program} ${args[0] ?? ''}`.trim();
-    this.#probeFile = join(folder, `probe-${probeNumber}.json`);
-    const own = Object.entries(process.env).filter(([key]) => !key.startsWith('SHOAL_'));
-    this.#child = spawn(process.execPath, ['--import', PROBE, join(DIST, program, 'main.js'), ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: {
-        ...Object.fromEntries(own),
-        HOME: folder,
-        XDG_CACHE_HOME: join(folder, 'cache'),
-        XDG_CONFIG_HOME: join(folder, 'config'),
-        SHOAL_PROBE_FILE: this.#probeFile,
-      },
-    });
+  /** Starts `file`, looked up in the path of `env`; `name` stands in messages. */
+  constructor(name: string, file: string, args: readonly string[], env: NodeJS.ProcessEnv) {
+    this.#name = name;
+    this.#child = spawn(file, args, { stdio: ['ignore', 'pipe', 'pipe'], env });
     running.add(this.#child);
     if (this.#child.stdout !== null) {
       createInterface(this.#child.stdout).on('line', (line) => {
@@ -57,6 +45,9 @@ export class CommandProcess {
     this.#child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       this.#errors = (this.#errors + text).slice(-2000);
     });
+    this.#child.once('error', (error) => {
+      this.#errors = error.message;
+    });
     this.#ended = new Promise((resolve) => {
       this.#child.once('close', (code) => {
         running.delete(this.#child);
@@ -64,6 +55,11 @@ export class CommandProcess {
         this.#onLine();
       });
     });
+  }
+
+  /** Its process id; `undefined` if it could not be started. */
+  get processId(): number | undefined {
+    return this.#child.pid;
   }
 
   /** The first line of its standard output that begins with `start`. */
@@ -98,6 +94,36 @@ export class CommandProcess {
     clearTimeout(timer);
   }
 
+  #failure(what: string): Error {
+    return new Error(`${this.#name} ${what}. ${this.#errors.trim()}`);
+  }
+}
+
+/** Stops several at the same time. */
+export async function stopAll(processes: readonly LocalProcess[]): Promise<void> {
+  await Promise.all(processes.map((one) => one.stop()));
+}
+
+/** `tracker` or `peer` as built, with its caches below `folder`. */
+export class CommandProcess extends LocalProcess {
+  readonly #probeFile: string;
+
+  /** The probe costs a little; where its readings are not wanted and the time counts, `isProbed` is false. */
+  constructor(program: 'tracker' | 'peer', args: readonly string[], folder: string, isProbed = true) {
+    probeNumber += 1;
+    const probeFile = join(folder, `probe-${probeNumber}.json`);
+    const own = Object.entries(process.env).filter(([key]) => !key.startsWith('SHOAL_'));
+    const probe = isProbed ? ['--import', PROBE] : [];
+    super(`${program} ${args[0] ?? ''}`.trim(), process.execPath, [...probe, join(DIST, program, 'main.js'), ...args], {
+      ...Object.fromEntries(own),
+      HOME: folder,
+      XDG_CACHE_HOME: join(folder, 'cache'),
+      XDG_CONFIG_HOME: join(folder, 'config'),
+      SHOAL_PROBE_FILE: probeFile,
+    });
+    this.#probeFile = probeFile;
+  }
+
   /** What the probe saw; `undefined` for a process that was killed. */
   reading(): ProbeReading | undefined {
     try {
@@ -106,22 +132,28 @@ export class CommandProcess {
       return undefined;
     }
   }
-
-  #failure(what: string): Error {
-    return new Error(`${this.#name} ${what}. ${this.#errors.trim()}`);
-  }
 }
 
 /** Starts a tracker on a free port; returns it and its address. */
-export async function startTracker(folder: string): Promise<{ tracker: CommandProcess; address: string }> {
-  const tracker = new CommandProcess('tracker', ['--host', '127.0.0.1', '--port', '0', '--log-level', 'warn'], folder);
+export async function startTracker(folder: string, isProbed = true): Promise<{ tracker: CommandProcess; address: string }> {
+  const tracker = new CommandProcess('tracker', ['--host', '127.0.0.1', '--port', '0', '--log-level', 'warn'], folder, isProbed);
   const line = await tracker.line('tracker listening on ');
   return { tracker, address: line.split(' ').at(-1) ?? '' };
 }
 
 /** Starts a peer that shares `path`; resolves when it has registered the file. */
-export async function startSharer(folder: string, path: string, trackerAddress: string): Promise<CommandProcess> {
-  const sharer = new CommandProcess('peer', ['share', path, '--tracker', trackerAddress, '--host', '127.0.0.1'], folder);
+export async function startSharer(
+  folder: string,
+  path: string,
+  trackerAddress: string,
+  isProbed = true,
+): Promise<CommandProcess> {
+  const sharer = new CommandProcess(
+    'peer',
+    ['share', path, '--tracker', trackerAddress, '--host', '127.0.0.1'],
+    folder,
+    isProbed,
+  );
   await sharer.line('sharing ');
   return sharer;
 }

@@ -18,6 +18,13 @@ export interface Section {
   readonly figures: readonly Figure[];
 }
 
+/** A program that took part: what it is, and how it was called. */
+export interface ProgramUsed {
+  readonly name: string;
+  readonly version: string;
+  readonly commands: readonly string[];
+}
+
 export interface Origin {
   readonly date: string;
   readonly commit: string;
@@ -27,6 +34,8 @@ export interface Origin {
   readonly system: string;
   readonly node: string;
   readonly command: string;
+  /** Where other programs than Shoal took part. */
+  readonly programs?: readonly ProgramUsed[];
 }
 
 /** The middle value; of an even number of values the mean of the middle two. NaN for none. */
@@ -83,6 +92,10 @@ export function reportText(origin: Origin, sections: readonly Section[]): string
     `- ${origin.processor}, ${origin.cores} cores, ${origin.memoryGib} GiB`,
     `- ${origin.system}, Node ${origin.node}`,
     `- \`${origin.command}\``,
+    ...(origin.programs ?? []).flatMap(({ name, version, commands }) => [
+      `- ${name}: ${version}`,
+      ...commands.map((command) => `  - \`${command}\``),
+    ]),
     '',
     'Medians; the single runs are in brackets, in the order in which they were made.',
   ];
@@ -112,7 +125,7 @@ function shown(value: number): string {
   return String(Number(value.toPrecision(3)));
 }
 
-/** Writes both forms below `folder`, under the date, the commit and `kind`; returns their common path without the ending. */
+/** Writes both forms below `folder`; returns their common path without the ending. `kind` keeps apart what one commit gave on one day. */
 export function saveReport(folder: string, origin: Origin, sections: readonly Section[], kind?: string): string {
   mkdirSync(folder, { recursive: true });
   const path = join(folder, [origin.date.slice(0, 10), origin.commit, ...(kind === undefined ? [] : [kind])].join('-'));

@@ -6,9 +6,9 @@
 
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { parseBytes } from '../common/core/units.js';
 import { benchFetch } from './fetch.js';
 import { benchHash } from './hash.js';
+import { runProgram, USUAL_OPTIONS, type UsualSettings, usualSettings } from './options.js';
 import { originOf, reportText, type Section, saveReport, sectionText } from './report.js';
 import { benchTracker } from './tracker.js';
 
@@ -27,43 +27,20 @@ const USAGE = `Usage: npm run bench -- [options]
   --no-save        print only; otherwise kept as benchmarks/results/<date>-<commit>.md and .json
 `;
 
-interface Settings {
+interface Settings extends UsualSettings {
   readonly parts: readonly Part[];
-  readonly isQuick: boolean;
-  readonly sizeBytes: number | undefined;
-  readonly runCount: number | undefined;
-  readonly directory: string | undefined;
-  readonly isSaved: boolean;
 }
 
 function settingsOf(args: readonly string[]): Settings | undefined {
   const { values } = parseArgs({
     args: [...args],
-    options: {
-      only: { type: 'string', multiple: true },
-      quick: { type: 'boolean' },
-      size: { type: 'string' },
-      runs: { type: 'string' },
-      directory: { type: 'string' },
-      'no-save': { type: 'boolean' },
-      help: { type: 'boolean', short: 'h' },
-    },
+    options: { ...USUAL_OPTIONS, only: { type: 'string', multiple: true } },
   });
   if (values.help === true) return undefined;
-  const runCount = values.runs === undefined ? undefined : Number(values.runs);
-  if (runCount !== undefined && !(Number.isInteger(runCount) && runCount >= 1 && runCount <= 1000))
-    throw new Error(`--runs must be a number from 1 to 1000, not "${values.runs}".`);
   const unknown = values.only?.find((part) => !PARTS.some((known) => known === part));
   if (unknown !== undefined) throw new Error(`--only must be one of ${PARTS.join(', ')}, not "${unknown}".`);
   const chosen = PARTS.filter((part) => values.only?.includes(part) ?? part !== 'memory');
-  return {
-    parts: chosen,
-    isQuick: values.quick === true,
-    sizeBytes: values.size === undefined ? undefined : parseBytes(values.size),
-    runCount,
-    directory: values.directory,
-    isSaved: values['no-save'] !== true,
-  };
+  return { ...usualSettings(values), parts: chosen };
 }
 
 function measure(part: Part, { isQuick, sizeBytes, runCount, directory }: Settings): Promise<Section> {
@@ -104,10 +81,4 @@ async function main(args: readonly string[]): Promise<void> {
     process.stdout.write(`\nSaved as ${saveReport(`${ROOT}benchmarks/results`, origin, sections)}.md and .json\n`);
 }
 
-main(process.argv.slice(2)).then(
-  () => undefined,
-  (error: unknown) => {
-    process.stderr.write(`bench: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
-  },
-);
+runProgram('bench', main);
