@@ -14,6 +14,7 @@ import { Crew } from './crew.js';
 import type { DownloadOptions, DownloadReport } from './download-options.js';
 import { claimHelp } from './helping.js';
 import { landChunk } from './landing.js';
+import { nobodyLeft } from './nobody-left.js';
 import { PeerRefresh } from './peer-refresh.js';
 import type { PlanPeer } from './plan-peer.js';
 import { createRequestQueue } from './request-queue.js';
@@ -284,12 +285,7 @@ export class Download {
   }
 
   #giveUp(): void {
-    const { plan } = this.#options;
-    const missing = `${plan.missingCount} of ${plan.had.length} chunks are missing (the first is ${plan.had.nextMissing(0)})`;
-    const keep = 'What is verified is kept: run the same command again when a peer is there.';
-    if (this.#crew.isAllLiars) {
-      this.#end(new ShoalError('VERIFY_FAILED', 'remote', `Every peer sent wrong data and was banned; ${missing}. ${keep}`));
-    } else this.#end(new ShoalError('NETWORK', 'remote', `No peer is left that has what is missing; ${missing}. ${keep}`));
+    this.#end(nobodyLeft(this.#options.plan, this.#crew.isAllLiars));
   }
 
   #noteLost(lost: readonly number[]): void {
