@@ -3,7 +3,6 @@
  * Both give the same thing: the keys of flags, each with one or more values. The one door to smol-toml.
  */
 import { readFile } from 'node:fs/promises';
-import { parse } from 'smol-toml';
 import { ShoalError, systemCode } from '../core/errors.js';
 
 export type ConfigValues = ReadonlyMap<string, readonly string[]>;
@@ -20,7 +19,9 @@ export async function readConfigFile(path: string): Promise<ConfigValues | undef
   return path.endsWith('.toml') ? parseToml(text, path) : parsePlain(text, path);
 }
 
-function parseToml(text: string, path: string): ConfigValues {
+async function parseToml(text: string, path: string): Promise<ConfigValues> {
+  // Loaded where there is such a file: most runs have none.
+  const { parse } = await import('smol-toml');
   let table: Record<string, unknown>;
   try {
     table = parse(text);

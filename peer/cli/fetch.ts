@@ -80,7 +80,7 @@ async function fetchOnce(input: CommandInput): Promise<number> {
   const hasOwnSources = source.trackers.length > 0 || source.peers.length > 0;
   const isJson = input.switch('json') === true;
   const isQuiet = input.switch('quiet') === true;
-  const progress = createProgress({ isQuiet, isJson });
+  const progress = await createProgress({ isQuiet, isJson });
   const display = isJson ? new JsonDisplay() : new PersonDisplay(progress);
   const options = {
     source,

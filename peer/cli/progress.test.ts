@@ -58,10 +58,10 @@ describe('on a terminal', () => {
     Object.defineProperty(process.stdout, 'isTTY', { value: stdout, configurable: true });
     Object.defineProperty(process.stderr, 'isTTY', { value: stderr, configurable: true });
   };
-  beforeEach(() => {
+  beforeEach(async () => {
     written = '';
     setTTY(true, true);
-    progress = createProgress({ isQuiet: false, isJson: false });
+    progress = await createProgress({ isQuiet: false, isJson: false });
     for (const stream of [process.stdout, process.stderr]) {
       jest.spyOn(stream, 'write').mockImplementation((text) => {
         written += String(text);

@@ -1,13 +1,8 @@
 /**
  * Progress on standard error: a bar on a terminal, a plain line now and then elsewhere, nothing with `--quiet` or `--json`.
- * The one door to cli-progress and to ora.
  */
-import { Writable } from 'node:stream';
-import { Presets, SingleBar } from 'cli-progress';
-import ora, { type Ora } from 'ora';
 import { formatBytes, formatDuration, formatRate } from '../../common/core/units.js';
 import { realClock } from '../../common/node/clock.js';
-import { barLine } from './bar-line.js';
 
 export interface ProgressOptions {
   readonly isQuiet: boolean;
@@ -34,12 +29,13 @@ export interface Progress {
 const PLAIN_LINE_MS = 5000;
 /** Milliseconds over which the shown rate is averaged. */
 const RATE_WINDOW_MS = 3000;
-const CURSOR_SAVE = '\u001b7';
-const CURSOR_RESTORE = '\u001b8';
 
-export function createProgress(options: ProgressOptions): Progress {
+export async function createProgress(options: ProgressOptions): Promise<Progress> {
   if (options.isQuiet || options.isJson) return new QuietProgress(options.isQuiet);
-  return process.stderr.isTTY ? new TerminalProgress() : new PlainProgress();
+  if (!process.stderr.isTTY) return new PlainProgress();
+  // What draws takes longer to load than all that fetches, and is of use on a terminal only.
+  const { TerminalProgress } = await import('./terminal-progress.js');
+  return new TerminalProgress();
 }
 
 /** Rate and remaining time of a phase, from what was done in the last seconds. */
@@ -128,116 +124,10 @@ function progressText(doneBytes: number, totalBytes: number, meter: RateMeter, n
   return `${percent} ${formatBytes(doneBytes)} of ${formatBytes(totalBytes)} at ${rate}${left}`;
 }
 
-function progressWords(doneBytes: number, totalBytes: number, meter: RateMeter, nowMs: number) {
+/** How far a phase is, in words. */
+export function progressWords(doneBytes: number, totalBytes: number, meter: RateMeter, nowMs: number) {
   const rate = formatRate(meter.update(nowMs, doneBytes));
   const percent = totalBytes === 0 ? 100 : Math.floor((doneBytes * 100) / totalBytes);
   const etaMs = meter.etaMs(totalBytes - doneBytes);
   return { percent: `${percent}%`, rate, left: Number.isFinite(etaMs) ? `, ${formatDuration(etaMs)} left` : '' };
-}
-
-class TerminalProgress implements Progress {
-  #spinner: Ora | undefined;
-  #bar: SingleBar | undefined;
-  #rate = new RateMeter();
-  #totalBytes = 0;
-  #doneBytes = 0;
-  #text = '';
-  /** A second Ctrl-C ends the process at once: the cursor has to be there again. */
-  readonly #onExit = () => this.stop();
-
-  wait(text: string): void {
-    this.stop();
-    this.#spinner = ora({ text, stream: process.stderr, discardStdin: false }).start();
-  }
-
-  phase(name: string, totalBytes: number, doneBytes = 0): void {
-    this.stop();
-    this.#rate = new RateMeter();
-    this.#totalBytes = totalBytes;
-    this.#keep(doneBytes, '');
-    this.#bar = new SingleBar(
-      {
-        format: (_options, params, payload: { text: string }) =>
-          barLine({ name, fraction: params.progress, text: payload.text }, terminalColumns()),
-        stream: new BarStream(),
-        fps: 8,
-        hideCursor: true,
-        linewrap: true,
-        clearOnComplete: true,
-        stopOnComplete: false,
-        gracefulExit: false,
-      },
-      Presets.rect,
-    );
-    process.once('exit', this.#onExit);
-    this.#startBar();
-  }
-
-  update(doneBytes: number, note = ''): void {
-    this.#keep(doneBytes, note);
-    this.#bar?.update(this.#barValue, { text: this.#text });
-  }
-
-  note(text: string): void {
-    this.#above(() => process.stderr.write(`${text}\n`));
-  }
-
-  result(text: string): void {
-    if (process.stdout.isTTY) this.#above(() => process.stdout.write(text));
-    else process.stdout.write(text);
-  }
-
-  stop(): void {
-    process.off('exit', this.#onExit);
-    this.#spinner?.stop();
-    this.#spinner = undefined;
-    this.#bar?.stop();
-    this.#bar = undefined;
-  }
-
-  /** Takes away the line that the bar or spinner is on, and draws it again below what `write` wrote. */
-  #above(write: () => void): void {
-    this.#spinner?.clear();
-    this.#bar?.stop();
-    write();
-    this.#spinner?.render();
-    this.#startBar();
-  }
-
-  #startBar(): void {
-    this.#bar?.start(Math.max(this.#totalBytes, 1), this.#barValue, { text: this.#text });
-  }
-
-  get #barValue(): number {
-    return this.#totalBytes === 0 ? 1 : this.#doneBytes;
-  }
-
-  #keep(doneBytes: number, note: string): void {
-    const { percent, rate, left } = progressWords(doneBytes, this.#totalBytes, this.#rate, realClock.nowMs());
-    this.#doneBytes = doneBytes;
-    this.#text = `${percent} ${formatBytes(doneBytes)}/${formatBytes(this.#totalBytes)}, ${rate}${left}${note && `, ${note}`}`;
-  }
-}
-
-/** Some terminals, a serial line for example, say that they have none. */
-function terminalColumns(): number {
-  return process.stderr.columns || 80;
-}
-
-/**
- * Standard error for the bar, which notes where the cursor is when it starts and goes back there when it stops: over whatever has been
- * written since, where the screen has scrolled. That part is left out.
- */
-class BarStream extends Writable {
-  readonly isTTY = true;
-
-  get columns(): number {
-    return terminalColumns();
-  }
-
-  override _write(piece: Buffer, _encoding: BufferEncoding, done: () => void): void {
-    const text = piece.toString();
-    if (text !== CURSOR_SAVE && text !== CURSOR_RESTORE) process.stderr.write(text);
-    done();
-  }
 }

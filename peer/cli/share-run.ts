@@ -42,7 +42,7 @@ export function startNode(
 /** Resolves with the exit code after `stop` came and everything was taken back. Throws what stands against a path or the port. */
 export async function runSharing(options: ShareRunOptions, stop: StopSignal): Promise<number> {
   const { isJson, isQuiet, trackers, announce, limits, paths, host, port, hashName, isFolderOnly } = options;
-  const progress = createProgress({ isQuiet, isJson });
+  const progress = await createProgress({ isQuiet, isJson });
   // Whoever reads our output may leave; that ends no sharing.
   process.stdout.on('error', () => undefined);
   const print = (text: string) => progress.result(text);

@@ -9,7 +9,7 @@ import { parseFetchSource } from '../fetch/fetch-source.js';
 import { hashWholeFile } from '../hash/file-root.js';
 import { HashPool } from '../hash/hash-pool.js';
 import { JSON_FLAG, QUIET_FLAG } from './common-flags.js';
-import { createProgress } from './progress.js';
+import { createProgress, type Progress } from './progress.js';
 
 export const verifyCommand: CommandSpec = {
   name: 'verify',
@@ -29,7 +29,7 @@ async function runVerify(input: CommandInput): Promise<number> {
   if (root === undefined) throw new ShoalError('USAGE', 'local', `"${what}" is neither a link nor an @root.`);
   const foundBytes = await fileSize(path);
   const isJson = input.switch('json') === true;
-  const progress = createProgress({ isQuiet: input.switch('quiet') === true, isJson });
+  const progress = await createProgress({ isQuiet: input.switch('quiet') === true, isJson });
   const pool = new HashPool();
   try {
     const isRight =
@@ -56,13 +56,7 @@ async function fileSize(path: string): Promise<number> {
 }
 
 /** A root does not say which hash function made it: the usual one first, then the others. */
-async function isOfRoot(
-  pool: HashPool,
-  path: string,
-  sizeBytes: number,
-  root: string,
-  progress: ReturnType<typeof createProgress>,
-): Promise<boolean> {
+async function isOfRoot(pool: HashPool, path: string, sizeBytes: number, root: string, progress: Progress): Promise<boolean> {
   for (const hashName of HASH_NAMES) {
     progress.phase(`verify (${hashName})`, sizeBytes);
     const hashes = await hashWholeFile(pool, path, sizeBytes, hashName, (doneBytes) => progress.update(doneBytes));

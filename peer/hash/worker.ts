@@ -8,15 +8,12 @@ import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from '
 import { workerData } from 'node:worker_threads';
 import { chunkLength, chunkOffset } from '../../common/core/chunks.js';
 import { asShoalError, systemCode } from '../../common/core/errors.js';
-import { folderFromRaw } from '../../common/core/folder-index.js';
 import { HASH_BYTES, HASH_NAMES, type HashFunction } from '../../common/core/hash.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
 import { contentRoot } from '../../common/core/root.js';
 import { hashFunction } from '../../common/node/hash.js';
-import { unpackMsgpack } from '../../common/wire/msgpack.js';
 import { identityOf, sameIdentity } from './file-identity.js';
-import { toColumns } from './folder-columns.js';
-import type { FolderResult, HashSegment, Landing, LandingResult, SegmentResult, WorkerSetup, WorkerTask } from './worker-task.js';
+import type { HashSegment, Landing, LandingResult, SegmentResult, WorkerSetup, WorkerTask } from './worker-task.js';
 
 /** Bytes of a chunk that tell a hole from data: one block of usual file systems. */
 const HOLE_PROBE_BYTES = 4096;
@@ -34,7 +31,8 @@ export function runTask(task: WorkerTask): unknown {
     case 'root':
       return contentRoot(task.input, hash);
     case 'folder':
-      return readFolder(task.bytes);
+      // Few fetches need it, and it would take longer to load than the rest of the worker.
+      return import('./read-folder.js').then(({ readFolder }) => readFolder(task.bytes));
     case 'land':
       return task.landings.map((landing) => land(landing, hash));
   }
@@ -42,16 +40,6 @@ export function runTask(task: WorkerTask): unknown {
 
 function failure(error: unknown): { kind: 'failed'; code: string; message: string } {
   return { kind: 'failed', code: systemCode(error) ?? 'INTERNAL', message: asShoalError(error).message };
-}
-
-function readFolder(bytes: Uint8Array): FolderResult {
-  try {
-    return { kind: 'folder', columns: toColumns(folderFromRaw(unpackMsgpack(bytes))) };
-  } catch (error) {
-    // An error class does not survive the way to another thread.
-    const { code, message } = asShoalError(error);
-    return { kind: 'bad', code, message };
-  }
 }
 
 function hashSegment(segment: HashSegment, hash: HashFunction): SegmentResult {
