@@ -169,7 +169,7 @@ export class Download {
   #giveOne(supplier: Supplier): boolean {
     if (supplier.isDry || this.#queue.size > 0) return false;
     const { lane, peer, asked } = supplier;
-    if (peer === undefined || asked.size >= lane.score.depth(this.#usualChunkBytes)) return false;
+    if (peer === undefined || !lane.score.wants(asked.size, this.#usualChunkBytes)) return false;
     const nowMs = this.#ports.clock.nowMs();
     if (!supplier.isReady(nowMs)) return false;
     const unit = this.#options.plan.next(peer, nowMs) ?? this.#helpWith(supplier, nowMs);

@@ -37,6 +37,16 @@ describe('peer score', () => {
     expect(scoreAt(1e11, 500).depth(100)).toBe(64);
   });
 
+  test('it is asked for several at a time: up to the depth, then not before a quarter of it was answered', () => {
+    const score = scoreAt(1e11, 500);
+    const wants = (openCount: number) => score.wants(openCount, CHUNK_BYTES);
+    expect([0, 1, 31].map(wants)).toEqual([true, true, true]);
+    expect([32, 31, 25].map(wants)).toEqual([false, false, false]);
+    expect([24, 25, 31].map(wants)).toEqual([true, true, true]);
+    const slow = scoreAt(1e5);
+    expect([0, 1, 2, 1].map((openCount) => slow.wants(openCount, CHUNK_BYTES))).toEqual([true, true, false, true]);
+  });
+
   test('MP5: past its deadline a reply is slow where bytes come, and dead where they drip', () => {
     const score = new PeerScore();
     const judge = (gotBytes: number, ageMs: number) => score.judge({ sinceMs: 0, gotBytes }, CHUNK_BYTES, ageMs);

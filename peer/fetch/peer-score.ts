@@ -15,6 +15,8 @@ const DEPTH_MAX_COUNT = 64;
 const DEPTH_MAX_BYTES = 16 * 1024 * 1024;
 /** Milliseconds of work that a peer should have waiting beyond the round trip. */
 const DEPTH_MARGIN_MS = 50;
+/** Part of the depth that is asked for at once: requests that leave together cost both sides less than one after the other. */
+const REFILL_SHARE = 0.25;
 
 /** A chunk may take this many times what the peer's rate says, within these bounds. */
 const DEADLINE_FACTOR = 8;
@@ -45,6 +47,7 @@ export class PeerScore {
   #failureCount = 0;
   #restUntilMs = Number.NEGATIVE_INFINITY;
   #isBanned = false;
+  #isFilling = true;
 
   /** Bytes a second of verified chunks; `undefined` before the first. */
   get bytesPerSecond(): number | undefined {
@@ -107,6 +110,14 @@ export class PeerScore {
   /** It sent a chunk that is not what was asked for. */
   lied(): void {
     this.#isBanned = true;
+  }
+
+  /** Whether it should be asked for one more, where `openCount` are open: until the depth is reached, and again when some were answered. */
+  wants(openCount: number, chunkBytes: number): boolean {
+    const depth = this.depth(chunkBytes);
+    if (openCount >= depth) this.#isFilling = false;
+    else if (openCount <= depth - Math.max(1, Math.floor(depth * REFILL_SHARE))) this.#isFilling = true;
+    return this.#isFilling;
   }
 
   /** How many requests to keep open: bandwidth × delay, and a margin, in chunks of `chunkBytes`. */

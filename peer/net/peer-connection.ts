@@ -44,6 +44,8 @@ export class PeerConnection {
   readonly #ports: PeerConnectionPorts;
   readonly #parser: ReplyParser;
   readonly #open: OpenRequest[] = [];
+  /** Request lines that this turn of the event loop has still to send. */
+  readonly #unsent: string[] = [];
   #stream: ByteStream | undefined;
   #headSinceMs = 0;
   /** What the stream's `heldMs` was then. */
@@ -141,7 +143,8 @@ export class PeerConnection {
       this.#open.push({ resolve, reject });
       this.#parser.expect(expected);
       if (this.#parser.isStarved) this.#waitForSlot();
-      this.#stream?.write(line);
+      // Requests that come up together leave together: each write wakes the other side.
+      if (this.#unsent.push(line) === 1) process.nextTick(() => this.#stream?.write(this.#unsent.splice(0).join('')));
     });
   }
 
