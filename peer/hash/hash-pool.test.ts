@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, jest, test } from '@jest/globals
 import * as realPiscina from 'piscina';
 import { HASH_BYTES } from '../../common/core/hash.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
+import { contentRoot } from '../../common/core/root.js';
 import { hashFunction } from '../../common/node/hash.js';
 import { chunkOf, seededBytes, testContent } from '../testkit/test-content.js';
 import { identityOf } from './file-identity.js';
@@ -182,6 +183,32 @@ describe('landing chunks', () => {
   });
 });
 
+describe('roots', () => {
+  test.each([0, 1, 2048, 2049])(
+    'of %i chunks: the same on this thread, where there are few, and on a worker',
+    async (chunkCount) => {
+      const input = {
+        sizeBytes: chunkCount * CHUNK_BYTES,
+        chunkBytes: CHUNK_BYTES,
+        hashes: seededBytes(chunkCount * HASH_BYTES),
+      };
+      for (const hashName of ['blake3', 'sha256'] as const)
+        expect(await pool.root(input, hashName)).toBe(contentRoot(input, hashFunction(hashName)));
+    },
+  );
+
+  test('the root of a GiB is known where no worker can start, a larger one is not', async () => {
+    workerUrl = pathToFileURL(join(folder, 'there-is-none.mjs')).href;
+    const broken = new HashPool({ threadCount: 1 });
+    workerUrl = undefined;
+    const rootOf = (chunkCount: number) =>
+      broken.root({ sizeBytes: 0, chunkBytes: CHUNK_BYTES, hashes: seededBytes(chunkCount * HASH_BYTES) }, 'blake3');
+    expect(await rootOf(2048)).toHaveLength(64);
+    await expect(rootOf(2049)).rejects.toMatchObject({ code: 'INTERNAL' });
+    await broken.close();
+  });
+});
+
 describe('workers that die', () => {
   /** A worker that dies at its first `count` tasks, counted in a file, and then does the real work. */
   async function dyingWorker(count: number): Promise<{ url: string; tries: () => Promise<number> }> {
@@ -208,9 +235,10 @@ describe('workers that die', () => {
     const dying = new HashPool({ threadCount: 1 });
     workerUrl = undefined;
     try {
-      const rooting = dying.root({ sizeBytes: content.bytes.length, chunkBytes: CHUNK_BYTES, hashes: content.hashes }, 'blake3');
-      if (isDone) expect(await rooting).toBe(content.root);
-      else await expect(rooting).rejects.toMatchObject({ code: 'INTERNAL' });
+      const path = await fileOf('dying', content.bytes);
+      const hashing = dying.hash([{ path, sizeBytes: content.bytes.length, firstChunk: 0, chunkCount: 4 }], 'blake3');
+      if (isDone) expect(await hashing).toEqual([{ kind: 'hashed', hashes: new Uint8Array(content.hashes) }]);
+      else await expect(hashing).rejects.toMatchObject({ code: 'INTERNAL' });
       expect(await tries()).toBe(3);
     } finally {
       await dying.close();
@@ -221,8 +249,9 @@ describe('workers that die', () => {
     workerUrl = pathToFileURL(join(folder, 'there-is-none.mjs')).href;
     const broken = new HashPool({ threadCount: 2 });
     workerUrl = undefined;
-    const rooting = broken.root({ sizeBytes: 0, chunkBytes: CHUNK_BYTES, hashes: new Uint8Array(0) }, 'blake3');
-    await expect(rooting).rejects.toMatchObject({ code: 'INTERNAL' });
+    const path = await fileOf('unread', content.bytes);
+    const hashing = broken.hash([{ path, sizeBytes: content.bytes.length, firstChunk: 0, chunkCount: 4 }], 'blake3');
+    await expect(hashing).rejects.toMatchObject({ code: 'INTERNAL' });
     await broken.close();
   });
 

@@ -11,7 +11,8 @@ import { Piscina } from 'piscina';
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import type { FolderFile } from '../../common/core/folder-index.js';
 import type { HashName } from '../../common/core/hash.js';
-import type { ContentRoot, RootInput } from '../../common/core/root.js';
+import { type ContentRoot, contentRoot, type RootInput } from '../../common/core/root.js';
+import { hashFunction } from '../../common/node/hash.js';
 import { fromColumns } from './folder-columns.js';
 import { SlotMemory } from './slot-memory.js';
 import type { FolderResult, HashSegment, Landing, LandingResult, SegmentResult, WorkerSetup, WorkerTask } from './worker-task.js';
@@ -24,6 +25,9 @@ const TASKS_PER_WORKER_COUNT = 4;
 
 /** Chunks in one landing message: a few milliseconds of work. */
 const LANDINGS_PER_TASK_MAX_COUNT = 8;
+
+/** Bytes of chunk hashes whose root is computed on the calling thread: those of 1 GiB, which take a few milliseconds. */
+const ROOT_HERE_MAX_BYTES = 64 * 1024;
 
 /** Slots for received chunks: 24 MiB, of which a fast disk touches a few. */
 const SLOT_COUNT = 48;
@@ -66,6 +70,7 @@ export class HashPool {
       name: 'runTask',
       concurrentTasksPerWorker: TASKS_PER_WORKER_COUNT,
       workerData: setup,
+      recordTiming: false,
       resourceLimits: WORKER_LIMITS,
     });
     this.#piscina.on('error', (error: Error) => {
@@ -85,8 +90,10 @@ export class HashPool {
     return this.#run<SegmentResult[]>({ kind: 'hash', hashName, segments });
   }
 
-  /** The root of a content, computed on a worker: a large one takes long. */
-  root(input: RootInput, hashName: HashName): Promise<ContentRoot> {
+  /** The root of a content, computed on a worker where it takes long. */
+  async root(input: RootInput, hashName: HashName): Promise<ContentRoot> {
+    // A small one is there before a worker has started.
+    if (input.hashes.length <= ROOT_HERE_MAX_BYTES) return contentRoot(input, hashFunction(hashName));
     return this.#run<ContentRoot>({ kind: 'root', hashName, input });
   }
 
