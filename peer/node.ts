@@ -4,6 +4,7 @@
  */
 import { ShoalError } from '../common/core/errors.js';
 import type { HashName } from '../common/core/hash.js';
+import { UPLOAD_SLOTS_MIN_COUNT } from '../common/core/limits.js';
 import type { HostPort, PeerAddress } from '../common/core/peer-address.js';
 import { parsePeerAddress, parsePort } from '../common/core/peer-address.js';
 import type { Clock } from '../common/ports/clock.js';
@@ -101,6 +102,8 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
       host,
       port,
       id,
+      // A link that is known to be narrow is full with the fewest.
+      ...(options.limits?.upBytesPerSecond === undefined ? {} : { uploadSlotCount: UPLOAD_SLOTS_MIN_COUNT }),
       served: (content, bytes) => {
         servedBytes += bytes;
         events.served(content, bytes);

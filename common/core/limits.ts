@@ -97,9 +97,6 @@ export const UPLOAD_SLOTS_START_COUNT = 8;
 export const UPLOAD_SLOTS_MIN_COUNT = 4;
 export const UPLOAD_SLOTS_MAX_COUNT = 64;
 
-/** Milliseconds after which a stream that takes nothing of its replies keeps no slot from the others. */
-export const UPLOAD_STALL_MS = 5000;
-
 /** Milliseconds in which the other side must take at least a byte of what is being written to it. */
 export const WRITE_STALL_MS = 30_000;
 

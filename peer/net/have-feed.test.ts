@@ -10,15 +10,15 @@ import {
 import { parseContentRoot } from '../../common/core/root.js';
 import { parseHaveNews } from '../../common/wire/peer-lines.js';
 import type { SharedContent } from '../share/shared-content.js';
-import { GrowingHolding } from '../testkit/growing-holding.js';
 import { JumpClock } from '../testkit/jump-clock.js';
+import { ScriptedHolding } from '../testkit/scripted-holding.js';
 import { HaveFeed } from './have-feed.js';
 
-interface GrowingContent extends SharedContent {
-  readonly holding: GrowingHolding;
+interface ScriptedContent extends SharedContent {
+  readonly holding: ScriptedHolding;
 }
 
-function contentOf(chunkCount: number, number = 1): GrowingContent {
+function contentOf(chunkCount: number, number = 1): ScriptedContent {
   const name = parseFileName(`file ${number}`);
   const manifest = {
     name,
@@ -29,7 +29,7 @@ function contentOf(chunkCount: number, number = 1): GrowingContent {
   };
   const source = { kind: 'memory' as const, bytes: new Uint8Array(0) };
   const root = parseContentRoot(number.toString(16).padStart(64, '0'));
-  return { name, root, manifest, source, holding: new GrowingHolding(chunkCount) };
+  return { name, root, manifest, source, holding: new ScriptedHolding(chunkCount) };
 }
 
 let clock: JumpClock;
@@ -100,7 +100,7 @@ describe('the feed of what comes in', () => {
     const contents = Array.from({ length: HAVE_CONTENTS_MAX_COUNT + 1 }, (_, number) => contentOf(10, number));
     const answers = contents.map((content) => feed.subscribe(content) !== undefined);
     expect(answers).toEqual(contents.map((_, number) => number < HAVE_CONTENTS_MAX_COUNT));
-    expect(feed.subscribe(contents[0] as GrowingContent)).toEqual(new Uint8Array(2));
+    expect(feed.subscribe(contents[0] as ScriptedContent)).toEqual(new Uint8Array(2));
     for (const content of contents) content.holding.gain(5);
     expect(takeAll()).toHaveLength(HAVE_CONTENTS_MAX_COUNT);
   });

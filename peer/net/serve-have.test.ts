@@ -1,14 +1,14 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { chunkCount } from '../../common/core/chunks.js';
 import { parseFileName } from '../../common/core/file-name.js';
-import { CHUNK_BYTES, HAVE_NEWS_GATHER_MS, UPLOAD_STALL_MS } from '../../common/core/limits.js';
+import { CHUNK_BYTES, HAVE_NEWS_GATHER_MS } from '../../common/core/limits.js';
 import { formatPeerAddress } from '../../common/core/peer-address.js';
 import { type ContentRoot, parseContentRoot } from '../../common/core/root.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
 import { BufferPool } from '../share/buffer-pool.js';
 import type { SharedContent } from '../share/shared-content.js';
-import { GrowingHolding } from '../testkit/growing-holding.js';
 import { JumpClock } from '../testkit/jump-clock.js';
+import { ScriptedHolding } from '../testkit/scripted-holding.js';
 import { StuckStream } from '../testkit/stuck-stream.js';
 import { ServeSession } from './serve-session.js';
 import { UploadQueue } from './upload-queue.js';
@@ -20,7 +20,7 @@ let clock: JumpClock;
 let buffers: BufferPool;
 let uploads: UploadQueue;
 let seen: string[];
-let holding: GrowingHolding;
+let holding: ScriptedHolding;
 /** Ends of the reads that are under way, where the test holds them up. */
 let reads: { resolve: () => void; reject: (error: Error) => void }[];
 let isReadHeld: boolean;
@@ -30,7 +30,7 @@ beforeEach(() => {
   buffers = new BufferPool();
   uploads = new UploadQueue(1);
   seen = [];
-  holding = new GrowingHolding(20);
+  holding = new ScriptedHolding(20);
   reads = [];
   isReadHeld = false;
 });
@@ -240,16 +240,30 @@ describe('sessions that share the upload slots', () => {
     const [stuck, other] = [open(), open()];
     await stuck.ask('GET_CHUNK file 0\n');
     await other.ask('GET_CHUNK file 0\n');
-    clock.jump(UPLOAD_STALL_MS);
     stuck.session.check(clock.nowMs());
     expect(sentBy(other.stream)).toEqual([]);
-    clock.jump(1);
-    stuck.session.check(clock.nowMs());
+    for (let second = 0; second < 20; second += 1) {
+      clock.jump(1000);
+      stuck.session.check(clock.nowMs());
+    }
     await settle();
     expect(sentBy(other.stream)).toEqual([`${CHUNK_BYTES} <${CHUNK_BYTES}>`]);
-    stuck.stream.takenBytes = 1;
-    expect(stuck.session.check(clock.nowMs())).toBe(1);
+    stuck.stream.takenBytes = CHUNK_BYTES;
+    expect(stuck.session.check(clock.nowMs())).toBe(CHUNK_BYTES);
     expect(uploads.load.usedSlotCount).toBe(2);
+  });
+
+  test('do not take a side for slow that our own rate limit holds up', async () => {
+    holding.gain(0);
+    const [held, other] = [open(), open()];
+    await held.ask('GET_CHUNK file 0\n');
+    await other.ask('GET_CHUNK file 0\n');
+    held.stream.isHeld = true;
+    for (let second = 0; second < 20; second += 1) held.session.check(clock.nowMs());
+    expect(uploads.load).toMatchObject({ usedSlotCount: 1, waitingCount: 1 });
+    held.stream.isHeld = false;
+    for (let second = 0; second < 20; second += 1) held.session.check(clock.nowMs());
+    expect(uploads.load).toMatchObject({ usedSlotCount: 1, waitingCount: 0 });
   });
 
   test('are not closed for asking nothing while they wait for their turn', async () => {

@@ -17,7 +17,6 @@ import {
   SERVE_REPLIES_MAX_COUNT,
   SERVE_REPLY_MAX_BYTES,
   STREAM_IDLE_MS,
-  UPLOAD_STALL_MS,
   WRITE_STALL_MS,
 } from '../../common/core/limits.js';
 import type { PeerAddress } from '../../common/core/peer-address.js';
@@ -145,7 +144,7 @@ export class ServeSession implements StreamHandlers {
     this.#guard(() => this.#pump());
   }
 
-  /** Cuts off whoever holds the stream without using it. Returns the bytes that the network took since the last check. */
+  /** To be called once a second: cuts off whoever holds the stream without using it. Returns the bytes that the network took since. */
   check(nowMs: number): number {
     const tookBytes = this.#stream.takenBytes - this.#takenBytes;
     this.#takenBytes += tookBytes;
@@ -156,7 +155,8 @@ export class ServeSession implements StreamHandlers {
     const silentMs = nowMs - this.#progressMs;
     const isLineLate = !this.#isPaused && this.#lineSinceMs !== undefined && nowMs - this.#lineSinceMs > LINE_DEADLINE_MS;
     if (isLineLate || silentMs > (isBusy ? WRITE_STALL_MS : STREAM_IDLE_MS)) this.destroy();
-    this.#ports.uploads.setStalled(this.#seat, isBusy && silentMs > UPLOAD_STALL_MS);
+    // What a rate limit of ours holds up says nothing of the other side.
+    if (this.#stream.isHeld !== true) this.#ports.uploads.took(this.#seat, tookBytes);
     return tookBytes;
   }
 

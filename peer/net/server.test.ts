@@ -24,8 +24,8 @@ import { ChunkReader } from '../share/chunk-reader.js';
 import { fullHolding } from '../share/holding.js';
 import { ShareIndex } from '../share/share-index.js';
 import type { SharedContent } from '../share/shared-content.js';
-import { GrowingHolding } from '../testkit/growing-holding.js';
 import { RawClient } from '../testkit/raw-client.js';
+import { ScriptedHolding } from '../testkit/scripted-holding.js';
 import { ChunkServer, type ServerOptions } from './server.js';
 
 /** Time that passes when the test says so. */
@@ -202,7 +202,7 @@ describe('server', () => {
   });
 
   test('a stranger that asks what is here gets a bitfield, its chunks, and then lines of news between them', async () => {
-    const holding = new GrowingHolding(10);
+    const holding = new ScriptedHolding(10);
     holding.gain(0, 8);
     const bytes = randomBytes(10 * CHUNK_BYTES);
     const seen: string[] = [];

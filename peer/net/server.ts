@@ -32,6 +32,8 @@ export interface ServerOptions {
   readonly streamsMaxCount?: number;
   /** For each IP address that is not this machine's; default SERVE_STREAMS_PER_IP_MAX_COUNT. */
   readonly streamsPerIpMaxCount?: number;
+  /** Chunks that are sent at once, to all streams together, to begin with; default UPLOAD_SLOTS_START_COUNT. */
+  readonly uploadSlotCount?: number;
   /** This process, as it says in its own HAVE requests: 16 hex digits. Whoever comes with it is told that it dialed itself. */
   readonly id?: string;
   readonly served?: (content: SharedContent, bytes: number) => void;
@@ -43,7 +45,7 @@ export class ChunkServer {
   readonly #ports: ServerPorts;
   readonly #options: ServerOptions;
   readonly #sessionPorts: SessionPorts;
-  readonly #uploads = new UploadQueue();
+  readonly #uploads: UploadQueue;
   readonly #sessions = new Set<ServeSession>();
   readonly #countOfIp = new Map<string, number>();
   #listener: Listener | undefined;
@@ -53,6 +55,7 @@ export class ChunkServer {
   private constructor(ports: ServerPorts, options: ServerOptions) {
     this.#ports = ports;
     this.#options = options;
+    this.#uploads = new UploadQueue(options.uploadSlotCount);
     this.#sessionPorts = {
       ...ports,
       buffers: new BufferPool(),

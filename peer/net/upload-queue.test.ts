@@ -93,13 +93,13 @@ class Room {
 }
 
 type Step = {
-  readonly do: 'ask' | 'sent' | 'failed' | 'stall' | 'go on' | 'leave';
+  readonly do: 'ask' | 'sent' | 'failed' | 'take' | 'take nothing' | 'leave';
   readonly who: number;
   readonly chunk: number;
 };
 
 const anyStep: fc.Arbitrary<Step> = fc.record({
-  do: fc.constantFrom('ask', 'ask', 'ask', 'ask', 'sent', 'sent', 'failed', 'stall', 'go on', 'leave'),
+  do: fc.constantFrom('ask', 'ask', 'ask', 'ask', 'sent', 'sent', 'failed', 'take', 'take nothing', 'leave'),
   who: fc.nat(7),
   chunk: fc.nat(5),
 });
@@ -116,11 +116,11 @@ function run(room: Room, step: Step): void {
     case 'failed':
       asker.giveBack(false);
       return;
-    case 'stall':
-      room.queue.setStalled(asker.seat, true);
+    case 'take':
+      room.queue.took(asker.seat, CHUNK_BYTES);
       return;
-    case 'go on':
-      room.queue.setStalled(asker.seat, false);
+    case 'take nothing':
+      for (let second = 0; second < 20; second += 1) room.queue.took(asker.seat, 0);
       return;
     case 'leave':
       asker.head = undefined;
@@ -146,7 +146,7 @@ describe('the upload queue', () => {
         for (const step of steps) {
           run(room, step);
           const { usedSlotCount, waitingCount } = room.queue.load;
-          const counted = room.askers.filter((asker) => !asker.seat.isStalled).flatMap((asker) => asker.granted);
+          const counted = room.askers.filter((asker) => !asker.seat.isLight).flatMap((asker) => asker.granted);
           expect(usedSlotCount).toBe(counted.length);
           expect(waitingCount).toBe(room.askers.filter((asker) => asker.head !== undefined).length);
           expect(waitingCount === 0 || usedSlotCount >= slotCount).toBe(true);
@@ -287,17 +287,55 @@ describe('the upload queue', () => {
     expect(room.at(1).granted).toHaveLength(1);
   });
 
-  test('takes no slot from others for a side that stands still, until that one goes on', () => {
+  test('lets no side that takes next to nothing hold a slot, until it goes on', () => {
     const room = new Room(1, [false, false]);
-    room.at(0).ask(uploadOf(0));
-    expect(room.at(1).ask(uploadOf(1))).toBe('waiting');
-    room.queue.setStalled(room.at(0).seat, true);
-    expect(room.at(1).granted).toHaveLength(1);
-    room.at(0).giveBack();
-    expect(room.at(0).seat.isStalled).toBe(false);
-    expect(room.at(0).ask(uploadOf(2))).toBe('waiting');
-    room.at(1).giveBack();
+    const [slow, other] = [room.at(0), room.at(1)];
+    slow.ask(uploadOf(0));
+    expect(other.ask(uploadOf(1))).toBe('waiting');
+    room.queue.took(slow.seat, 1);
+    expect(other.granted).toHaveLength(0);
+    for (let second = 0; second < 10; second += 1) room.queue.took(slow.seat, 1);
+    expect(other.granted).toHaveLength(1);
+    room.queue.took(slow.seat, CHUNK_BYTES);
+    expect(room.queue.load.usedSlotCount).toBe(2);
+    other.giveBack();
+    expect(other.ask(uploadOf(2))).toBe('waiting');
+    slow.giveBack();
     expect(room.queue.load).toMatchObject({ usedSlotCount: 1, waitingCount: 0 });
+  });
+
+  test('lets a crowd of slow readers cost a fast one nothing, once it was seen what the link carries', () => {
+    const slowRateBytes = 50_000;
+    const room = new Room(
+      8,
+      Array.from({ length: 101 }, () => false),
+    );
+    const [fast, ...slow] = room.askers as [Asker, ...Asker[]];
+    const left = new Map<Asker, number>();
+    let fastBytes = 0;
+    for (let second = 0; second < 120; second += 1) {
+      let tookBytes = 0;
+      for (const asker of slow) {
+        if (asker.head === undefined && asker.granted.length < 2) asker.ask(uploadOf(0));
+        const took = asker.granted.length > 0 ? slowRateBytes : 0;
+        const rest = (left.get(asker) ?? CHUNK_BYTES) - took;
+        if (rest <= 0) asker.giveBack();
+        left.set(asker, rest <= 0 ? CHUNK_BYTES : rest);
+        room.queue.took(asker.seat, took);
+        tookBytes += took;
+      }
+      // The fast one takes a chunk as soon as it has one, up to a hundred a second.
+      const before = fast.grantedBytes;
+      for (let chunk = 0; chunk < 100; chunk += 1) {
+        if (fast.head === undefined && fast.granted.length < 2) fast.ask(uploadOf(0));
+        fast.giveBack();
+      }
+      room.queue.took(fast.seat, fast.grantedBytes - before);
+      tookBytes += fast.grantedBytes - before;
+      if (second >= 60) fastBytes += fast.grantedBytes - before;
+      room.queue.tick(tookBytes, 1000 * second);
+    }
+    expect(fastBytes / 60 / CHUNK_BYTES).toBeGreaterThan(90);
   });
 
   test('refuses a grant that comes back a second time, and a second request beside one that waits', () => {
@@ -313,8 +351,7 @@ describe('the upload queue', () => {
   test('says how busy it is', () => {
     const room = new Room(4, [false, false, false]);
     for (const asker of room.askers) for (const chunk of [0, 1]) if (asker.head === undefined) asker.ask(uploadOf(chunk));
-    room.queue.tick(0, 1000);
-    room.queue.tick(2_250_000, 2500);
-    expect(room.queue.load).toEqual({ slotCount: 4, usedSlotCount: 4, waitingCount: 1, bytesPerSecond: 1_500_000 });
+    room.queue.tick(3_000_000, 1000);
+    expect(room.queue.load).toEqual({ slotCount: 4, usedSlotCount: 4, waitingCount: 1, rateBytes: 1_000_000 });
   });
 });

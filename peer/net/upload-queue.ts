@@ -10,8 +10,11 @@
  * connection that was given fewest bytes (start-time fair queueing: Goyal, Vin and Cheng 1996), and who waited longest. A head is told
  * to come later only while another waits for a chunk that went out less often and no slot is free, and not for ever: after
  * PATIENCE_COUNT grants for each that waits, it counts as never sent.
- * Invariants: nobody waits while the first in the order would fit; each grant is given back once; the connections of a queue never
- * hold more than its slots, but for those that stand still.
+ *
+ * A slot is there to be used. So a connection that takes a small part of what the link is known to carry holds none: readers that
+ * are slow, or pretend to be, cost a fast one nothing.
+ * Invariants: nobody waits while the first in the order would fit; each grant is given back once; connections that hold slots never
+ * hold more than there are.
  */
 import { invariant } from '../../common/core/errors.js';
 import { CHUNK_BYTES, UPLOAD_SLOTS_START_COUNT } from '../../common/core/limits.js';
@@ -21,6 +24,14 @@ import { SlotClimb } from './slot-climb.js';
 
 /** Grants to others, for each connection that waits, after which one that was told to come later is served whatever it asks for. */
 const PATIENCE_COUNT = 32;
+
+/** The part of the most that went out lately that a connection has to take to hold slots: 64 that take less do not fill the link. */
+const LIGHT_RATIO = 1 / 64;
+/** Bytes a second below which a connection holds no slot in any case: a chunk would take it half a minute. */
+const LIGHT_MIN_BYTES = CHUNK_BYTES / 32;
+/** Seconds over which rates are averaged, and in which the most that went out is half forgotten. */
+const AVERAGE_SECONDS = 3;
+const PEAK_HALF_LIFE_SECONDS = 60;
 
 /** A chunk that somebody asks for. */
 export interface Upload {
@@ -37,7 +48,10 @@ export interface UploadSeat {
   readonly answered: (verdict: 'granted' | 'busy') => void;
   /** Whether it knows BUSY and comes back later. */
   isSwarm: boolean;
-  isStalled: boolean;
+  /** Whether its grants hold no slot. */
+  isLight: boolean;
+  /** What it takes, in bytes a second. */
+  rateBytes: number;
   /** The one request that waits. */
   head: Upload | undefined;
   /** While it asks, its answer is what `ask` returns. */
@@ -56,8 +70,8 @@ export interface UploadLoad {
   /** Whole and part slots in use. */
   readonly usedSlotCount: number;
   readonly waitingCount: number;
-  /** What the network took lately; 0 before the first tick. */
-  readonly bytesPerSecond: number;
+  /** What the network takes, in bytes a second, averaged over a few. */
+  readonly rateBytes: number;
 }
 
 export class UploadQueue {
@@ -71,8 +85,9 @@ export class UploadQueue {
   #grantCount = 0;
   #isSettling = false;
   #hasWaited = false;
-  #tickedMs: number | undefined;
-  #bytesPerSecond = 0;
+  /** What all take, and the most that they took lately, in bytes a second. */
+  #rateBytes = 0;
+  #peakBytes = 0;
 
   /** `slotCount` is what it begins with. */
   constructor(slotCount: number = UPLOAD_SLOTS_START_COUNT) {
@@ -84,14 +99,15 @@ export class UploadQueue {
       slotCount: this.#climb.slotCount,
       usedSlotCount: this.#usedBytes / CHUNK_BYTES,
       waitingCount: this.#waiting.size,
-      bytesPerSecond: this.#bytesPerSecond,
+      rateBytes: Math.round(this.#rateBytes),
     };
   }
 
   /** `answered` is called for a request that had to wait, never during the seat's own `ask`. */
   join(answered: UploadSeat['answered']): UploadSeat {
     const none = { head: undefined, verdict: undefined, busySinceCount: undefined };
-    return { answered, isSwarm: false, isStalled: false, isAsking: false, grantedBytes: 0, shareBytes: 0, ...none };
+    const rateBytes = CHUNK_BYTES;
+    return { answered, isSwarm: false, isLight: false, rateBytes, isAsking: false, grantedBytes: 0, shareBytes: 0, ...none };
   }
 
   /** Asks to send a chunk; one request of a seat may wait. A grant is the caller's to give back. */
@@ -116,23 +132,25 @@ export class UploadQueue {
 
   /** Gives a grant back: the network took the chunk (`isSent`), or it was not sent. */
   giveBack(seat: UploadSeat, upload: Upload, isSent: boolean): void {
-    if (isSent) this.setStalled(seat, false);
-    else {
+    if (!isSent) {
       this.#sent.remove(upload.root, upload.chunkIndex);
       seat.shareBytes -= upload.lengthBytes;
     }
     seat.grantedBytes -= upload.lengthBytes;
-    if (!seat.isStalled) this.#usedBytes -= upload.lengthBytes;
+    if (!seat.isLight) this.#usedBytes -= upload.lengthBytes;
     invariant(seat.grantedBytes >= 0 && this.#usedBytes >= 0, 'a grant is given back once');
     this.#settle();
   }
 
-  /** The other side takes nothing: what this seat was granted keeps nobody else waiting. */
-  setStalled(seat: UploadSeat, isStalled: boolean): void {
-    if (seat.isStalled === isStalled) return;
-    seat.isStalled = isStalled;
-    this.#usedBytes += isStalled ? -seat.grantedBytes : seat.grantedBytes;
-    if (isStalled) this.#settle();
+  /** To be called once a second for each seat, with what the network took from it. */
+  took(seat: UploadSeat, tookBytes: number): void {
+    if (tookBytes === 0 && seat.grantedBytes === 0) return;
+    seat.rateBytes += (tookBytes - seat.rateBytes) / AVERAGE_SECONDS;
+    const isLight = seat.rateBytes < Math.max(LIGHT_MIN_BYTES, LIGHT_RATIO * this.#peakBytes);
+    if (isLight === seat.isLight) return;
+    seat.isLight = isLight;
+    this.#usedBytes += isLight ? -seat.grantedBytes : seat.grantedBytes;
+    if (isLight) this.#settle();
   }
 
   /** Waits no longer. Its grants are still to be given back. */
@@ -141,11 +159,10 @@ export class UploadQueue {
     if (this.#waiting.delete(seat)) this.#settle();
   }
 
-  /** To be called about once a second, with what the network took from all seats since the last call. */
+  /** To be called once a second, with what the network took from all seats. */
   tick(tookBytes: number, nowMs: number): void {
-    const elapsedMs = nowMs - (this.#tickedMs ?? nowMs);
-    if (elapsedMs > 0) this.#bytesPerSecond = (1000 * tookBytes) / elapsedMs;
-    this.#tickedMs = nowMs;
+    this.#rateBytes += (tookBytes - this.#rateBytes) / AVERAGE_SECONDS;
+    this.#peakBytes = Math.max(this.#rateBytes, this.#peakBytes * 2 ** (-1 / PEAK_HALF_LIFE_SECONDS));
     this.#climb.tick(tookBytes, this.#hasWaited || this.#waiting.size > 0, nowMs);
     this.#hasWaited = false;
     this.#settle();
@@ -160,7 +177,7 @@ export class UploadQueue {
     seat.grantedBytes += upload.lengthBytes;
     seat.shareBytes += upload.lengthBytes;
     seat.busySinceCount = undefined;
-    if (!seat.isStalled) this.#usedBytes += upload.lengthBytes;
+    if (!seat.isLight) this.#usedBytes += upload.lengthBytes;
     this.#sent.add(upload.root, upload.chunkIndex, upload.chunkCount);
     this.#grantCount += 1;
   }

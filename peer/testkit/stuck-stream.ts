@@ -8,6 +8,7 @@ export class StuckStream implements ServedStream {
   readonly flushes: (() => void)[] = [];
   takenBytes = 0;
   queuedBytes = 0;
+  isHeld = false;
   isPaused = false;
   isEnded = false;
   isDestroyed = false;

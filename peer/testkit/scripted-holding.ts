@@ -2,7 +2,7 @@
 import { Bitfield } from '../../common/core/bitfield.js';
 import type { Holding } from '../share/holding.js';
 
-export class GrowingHolding implements Holding {
+export class ScriptedHolding implements Holding {
   readonly #bits: Bitfield;
   readonly #watchers = new Set<(chunkIndex: number) => void>();
 
