@@ -5,8 +5,8 @@ import { CHUNK_BYTES } from '../../common/core/limits.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { HashPool } from './hash-pool.js';
 
-/** Chunks in one worker task. */
-const TASK_CHUNKS_COUNT = 8;
+/** Chunks in one worker task: milliseconds of work, so that a worker is never out of it before the main thread has its turn. */
+const TASK_CHUNKS_COUNT = 16;
 
 /** The chunk hashes of a file, or `undefined` where it cannot be read or is shorter than `sizeBytes`. */
 export async function hashWholeFile(

@@ -83,7 +83,7 @@ export class HashPool {
   }
 
   /**
-   * Hashes runs of files in one worker task: give it 4 to 8 MiB of work. Results come in the order of the segments.
+   * Hashes runs of files in one worker task: give it about 8 MiB of work. Results come in the order of the segments.
    * Throws `INTERNAL` where no worker could do it.
    */
   hash(segments: readonly HashSegment[], hashName: HashName): Promise<SegmentResult[]> {

@@ -8,8 +8,8 @@ import { CHUNK_BYTES } from '../../common/core/limits.js';
 import type { HashSegment } from '../hash/worker-task.js';
 import type { ScannedFile } from './scan.js';
 
-/** Chunks of one segment: 4 MiB, about a millisecond of hashing. */
-const SEGMENT_CHUNKS_COUNT = 8;
+/** Chunks of one segment: 8 MiB, a few milliseconds of hashing, so that a worker is never out of work before the main thread has its turn. */
+const SEGMENT_CHUNKS_COUNT = 16;
 /** Bytes at which a task is full; the segment that fills it may overshoot. */
 const TASK_BYTES = SEGMENT_CHUNKS_COUNT * CHUNK_BYTES;
 /** Small files in one task: opening them is most of the work. */
