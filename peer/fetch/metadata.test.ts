@@ -109,6 +109,24 @@ describe('manifests', () => {
     expect(told).toEqual([expect.stringContaining('does not answer')]);
   });
 
+  test('peers that fall silent hold up nobody: another is asked besides after a moment, and then all are', async () => {
+    const silent = await Promise.all(
+      Array.from({ length: 5 }, () => ScriptedPeer.start([content], { gate: () => new Promise(() => {}) })),
+    );
+    const askedCount = () => silent.reduce((sum, peer) => sum + peer.requests.length, 0);
+    const honest = await ScriptedPeer.start([content], {
+      gate: () => until('the silent ones were asked', () => askedCount() === 5),
+    });
+    const metadata = await start(...silent, honest);
+    const asked = metadata.manifest(wishOf(content));
+    for (let count = 1; count <= 6; count += 1) {
+      await until(`${count} are asked`, () => askedCount() + honest.requests.length === count);
+      clock.jump(2600);
+    }
+    expect(await asked).toMatchObject({ sizeBytes: 100 });
+    expect(told).toEqual([]);
+  });
+
   test('closed, what is asked for ends with the reason', async () => {
     const peer = await ScriptedPeer.start([content], { gate: () => new Promise(() => {}) });
     const metadata = await start(peer);

@@ -1,5 +1,5 @@
 /**
- * Manifests, before the first chunk: asks the peers until one gives a manifest that the root confirms.
+ * Manifests, before the first chunk: asks the peers until one gives a manifest that the root confirms. A slow one holds up nobody.
  *
  * A peer whose manifest does not match the root is not asked again here; whether it serves chunks is for the download to find out.
  * Nothing a manifest claims is believed before its root was computed and compared.
@@ -21,6 +21,9 @@ import { type Lane, Swarm, type SwarmPorts } from './swarm.js';
 
 /** Milliseconds after which it is looked at whether a manifest still comes. */
 const MANIFEST_DEADLINE_MS = 10_500;
+/** Milliseconds after which another peer is asked besides, and how many at most. */
+const HEDGE_MS = 2500;
+const ASKED_AT_ONCE_MAX_COUNT = 8;
 /** Manifests of a folder's files that are asked for at once. */
 const MANIFESTS_AT_ONCE_COUNT = 64;
 const TICK_MS = 200;
@@ -30,6 +33,16 @@ export interface ManifestWish {
   readonly root: ContentRoot;
   /** Where it is known for sure. */
   readonly sizeBytes: number | undefined;
+}
+
+/** The search for one manifest. */
+interface Search {
+  readonly asked: Set<Lane>;
+  /** A peer answered that it does not have it. */
+  isRefused: boolean;
+  /** Why the last wrong one was wrong. */
+  wrong: ShoalError | undefined;
+  isOver: boolean;
 }
 
 export interface MetadataEvents {
@@ -69,33 +82,14 @@ export class MetadataFetch {
    * Throws `NETWORK` where nobody could be asked, `VERIFY_FAILED` where only wrong ones came, and what `stop` was given.
    */
   async manifest(wish: ManifestWish): Promise<Manifest | undefined> {
-    const asked = new Set<Lane>();
-    let isRefused = false;
-    let wrong: ShoalError | undefined;
-    for (;;) {
-      const lane = await this.#laneExcept(asked);
-      if (lane === undefined) break;
-      asked.add(lane);
-      try {
-        return await this.#ask(lane, wish);
-      } catch (error) {
-        const shoal = asShoalError(error);
-        if (shoal.fault !== 'remote') throw shoal;
-        if (shoal.code === 'VERIFY_FAILED') {
-          wrong = shoal;
-          this.#swarm.ban(lane, shoal.message);
-        } else if (isGone(lane) || shoal.code === 'BUSY' || shoal.code === 'LIMIT') {
-          // It may well have it: asked again after its rest, until it is given up.
-          if (isGone(lane) && lane.connection?.failure?.code === 'PROTOCOL') this.#swarm.ban(lane, shoal.message);
-          else this.#swarm.drop(lane, shoal);
-          // One that fell silent is not waited for a second time.
-          if (!this.#silent.has(lane)) asked.delete(lane);
-        } else isRefused = true;
-      }
-    }
+    const search: Search = { asked: new Set(), isRefused: false, wrong: undefined, isOver: false };
+    const found = await this.#search(wish, search).finally(() => {
+      search.isOver = true;
+    });
+    if (found !== undefined) return found;
     if (this.#stopped !== undefined) throw this.#stopped;
-    if (isRefused) return undefined;
-    if (wrong !== undefined) throw wrong;
+    if (search.isRefused) return undefined;
+    if (search.wrong !== undefined) throw search.wrong;
     throw new ShoalError(
       'NETWORK',
       'remote',
@@ -125,6 +119,59 @@ export class MetadataFetch {
     this.#stopped ??= reason;
     this.#swarm.close(reason);
     this.#wake();
+  }
+
+  /** Asks peers, one after the other; while one takes its time, the next is asked too. `undefined` where nobody is left. */
+  #search(wish: ManifestWish, search: Search): Promise<Manifest | undefined> {
+    return new Promise((resolve, reject) => {
+      let askingCount = 0;
+      let timer: Timer | undefined;
+      const end = (settle: () => void) => {
+        timer?.cancel();
+        search.isOver = true;
+        settle();
+      };
+      const begin = () => {
+        askingCount += 1;
+        this.#askInTurn(wish, search).then(
+          (manifest) => {
+            askingCount -= 1;
+            if (manifest !== undefined || askingCount === 0) end(() => resolve(manifest));
+          },
+          (error: unknown) => end(() => reject(error)),
+        );
+        if (askingCount < ASKED_AT_ONCE_MAX_COUNT) timer = this.#ports.clock.setTimer('next manifest', HEDGE_MS, begin);
+      };
+      begin();
+    });
+  }
+
+  async #askInTurn(wish: ManifestWish, search: Search): Promise<Manifest | undefined> {
+    for (;;) {
+      const lane = await this.#laneFor(search);
+      if (lane === undefined) return undefined;
+      search.asked.add(lane);
+      try {
+        return await this.#ask(lane, wish);
+      } catch (error) {
+        const shoal = asShoalError(error);
+        if (shoal.fault !== 'remote') throw shoal;
+        this.#noteFailure(lane, search, shoal);
+      }
+    }
+  }
+
+  #noteFailure(lane: Lane, search: Search, error: ShoalError): void {
+    if (error.code === 'VERIFY_FAILED') {
+      search.wrong = error;
+      this.#swarm.ban(lane, error.message);
+    } else if (isGone(lane) || error.code === 'BUSY' || error.code === 'LIMIT') {
+      // It may well have it: asked again after its rest, until it is given up.
+      if (isGone(lane) && lane.connection?.failure?.code === 'PROTOCOL') this.#swarm.ban(lane, error.message);
+      else this.#swarm.drop(lane, error);
+      // One that fell silent is not waited for a second time.
+      if (!this.#silent.has(lane)) search.asked.delete(lane);
+    } else search.isRefused = true;
   }
 
   async #ask(lane: Lane, { content, root, sizeBytes }: ManifestWish): Promise<Manifest> {
@@ -160,9 +207,10 @@ export class MetadataFetch {
     return { cancel: () => timer.cancel() };
   }
 
-  /** A connected peer that was not asked yet, waiting for one as long as there is hope; the least busy one first. */
-  async #laneExcept(asked: ReadonlySet<Lane>): Promise<Lane | undefined> {
-    while (this.#stopped === undefined) {
+  /** A connected peer that was not asked yet, waiting for one as long as there is hope. */
+  async #laneFor(search: Search): Promise<Lane | undefined> {
+    const { asked } = search;
+    while (this.#stopped === undefined && !search.isOver) {
       const free = this.#swarm.connected.filter((lane) => !asked.has(lane));
       const index = this.#ports.random.below(Math.max(1, free.length));
       if (free[index] !== undefined) return free[index];
