@@ -181,6 +181,27 @@ describe('fair gate', () => {
     expect([near, far].map((seat) => gate.allowedBytes(seat, 2 * dueMs))).toEqual([550, 550]);
   });
 
+  test('sends pieces that are worth it, also when time goes on between any two looks', () => {
+    const gate = new FairGate(20_000_000, 0);
+    const seat = gate.seat(() => undefined);
+    gate.want(seat, true, 0);
+    let pieceCount = 0;
+    let dueMs = Number.POSITIVE_INFINITY;
+    for (let nowMs = 0; nowMs < 1000; nowMs += 0.01) {
+      if (nowMs >= dueMs) {
+        gate.tick(nowMs);
+        dueMs = Number.POSITIVE_INFINITY;
+      }
+      const bytes = gate.allowedBytes(seat, nowMs);
+      if (bytes > 0) {
+        gate.pay(seat, bytes, nowMs + 0.005);
+        pieceCount += 1;
+      }
+      if (gate.isTicking && dueMs === Number.POSITIVE_INFINITY) dueMs = nowMs + gate.waitMs(nowMs);
+    }
+    expect(pieceCount).toBeLessThan(60);
+  });
+
   test('gives no second share to whoever goes and comes again', () => {
     const gate = new FairGate(10_000, 0);
     const [one, other] = [gate.seat(() => undefined), gate.seat(() => undefined)];

@@ -7,7 +7,7 @@
  * seat takes nothing from a busy one. (Whether a seat that was stopped before its turn is idle nobody knows. It gets a share of its own, and
  * where it leaves that untouched, none for some ticks.) Where shares would be smaller than a piece, a piece goes to each in turn, and the others wait.
  * Who passes more than its share (a read may bring more than was free) has that much less of the next ones.
- * Invariant: as soon as the bucket is empty nobody may pass, whatever is left of its share.
+ * Invariants: as soon as the bucket is empty nobody may pass, whatever is left of its share; whose share is used up is hungry.
  */
 import { TokenBucket } from './token-bucket.js';
 
@@ -65,9 +65,8 @@ export class FairGate {
       return;
     }
     if (this.#wanting.has(seat)) return;
-    const isEmpty = this.#bucket.tokens(nowMs) < 1;
     if (this.#wanting.size === 0) this.#isRationed = false;
-    if (isEmpty) this.#isRationed = true;
+    if (this.#isEmpty(nowMs)) this.#isRationed = true;
     this.#wanting.add(seat);
     if (seat.tickCount === this.#tickCount) return;
     // Who comes between two ticks need not wait for the next one, but gets no second share by going and coming again.
@@ -77,7 +76,8 @@ export class FairGate {
   /** Bytes that the seat may pass now. */
   allowedBytes(seat: Seat, nowMs: number): number {
     const tokens = this.#bucket.tokens(nowMs);
-    return Math.max(0, Math.floor(this.#isRationed ? Math.min(tokens, seat.creditBytes) : tokens));
+    const allowed = this.#isRationed ? Math.min(tokens, seat.creditBytes) : tokens;
+    return allowed < this.#bucket.worthBytes ? 0 : Math.floor(allowed);
   }
 
   /** The most that one read should bring. */
@@ -92,9 +92,9 @@ export class FairGate {
     seat.hasPassed = true;
     if (this.#isRationed) {
       seat.creditBytes -= bytes;
-      if (seat.creditBytes < 1) seat.isHungry = true;
+      if (seat.creditBytes < this.#bucket.worthBytes) seat.isHungry = true;
     }
-    if (this.#bucket.tokens(nowMs) < 1) this.#stopAll();
+    if (this.#isEmpty(nowMs)) this.#stopAll();
   }
 
   /** Milliseconds after which `tick` is due. */
@@ -116,8 +116,7 @@ export class FairGate {
     // Where not all have their turn, turns are equal, and what is left is for the next.
     const shareBytes = served.length < hungry.length ? pieceBytes : tokens / Math.max(1, hungry.length);
     for (const seat of modest) {
-      const isIdle = !seat.hasPassed && seat.creditBytes >= 1;
-      if (isIdle) seat.idleUntilTick = this.#tickCount + IDLE_TICKS_COUNT;
+      if (!seat.hasPassed) seat.idleUntilTick = this.#tickCount + IDLE_TICKS_COUNT;
       this.#give(seat, shareBytes);
     }
     for (const seat of served) {
@@ -127,14 +126,14 @@ export class FairGate {
       this.#wanting.delete(seat);
       this.#wanting.add(seat);
     }
-    forgive(hungry, shareBytes);
+    this.#forgive(hungry, shareBytes);
     // Who takes little goes first: it is soon done.
     for (const seat of [...modest, ...hungry]) seat.turned();
   }
 
   #give(seat: Seat, bytes: number): void {
     seat.creditBytes = Math.min(seat.creditBytes, 0) + bytes;
-    seat.isHungry = seat.creditBytes < 1;
+    seat.isHungry = seat.creditBytes < this.#bucket.worthBytes;
     seat.hasPassed = false;
     seat.tickCount = this.#tickCount;
   }
@@ -143,18 +142,25 @@ export class FairGate {
     const wasRationed = this.#isRationed;
     this.#isRationed = true;
     for (const seat of [...this.#wanting]) {
-      if (wasRationed && seat.creditBytes < 1) continue;
+      if (wasRationed && seat.creditBytes < this.#bucket.worthBytes) continue;
       // In free times nobody counted, so nobody owes.
       if (!wasRationed) seat.creditBytes = 0;
       seat.isHungry ||= seat.hasPassed || seat.idleUntilTick <= this.#tickCount;
       seat.turned();
     }
   }
-}
 
-/** Where nobody could pass because all owe, they are let off the same: debts are there to be fair, and the bucket keeps the cap. */
-function forgive(seats: readonly Seat[], shareBytes: number): void {
-  const mostBytes = Math.max(...seats.map((seat) => seat.creditBytes));
-  if (mostBytes >= 1) return;
-  for (const seat of seats) seat.creditBytes += shareBytes - mostBytes;
+  /** Where nobody could pass because all owe, they are let off the same: debts are there to be fair, and the bucket keeps the cap. */
+  #forgive(seats: readonly Seat[], shareBytes: number): void {
+    const mostBytes = Math.max(...seats.map((seat) => seat.creditBytes));
+    if (mostBytes >= this.#bucket.worthBytes) return;
+    for (const seat of seats) {
+      seat.creditBytes += shareBytes - mostBytes;
+      seat.isHungry = seat.creditBytes < this.#bucket.worthBytes;
+    }
+  }
+
+  #isEmpty(nowMs: number): boolean {
+    return this.#bucket.tokens(nowMs) < this.#bucket.worthBytes;
+  }
 }

@@ -18,6 +18,11 @@ export class TokenBucket {
   readonly burstBytes: number;
   /** Bytes that are worth a turn. */
   readonly pieceBytes: number;
+  /**
+   * Fewer bytes than this are not worth passing, and count as none. Time goes on between any two looks, so whoever took each token as it
+   * comes would never find the bucket empty, and send some bytes at a time.
+   */
+  readonly worthBytes: number;
   #tokens: number;
   #atMs: number;
 
@@ -25,6 +30,7 @@ export class TokenBucket {
   constructor(bytesPerSecond: number, nowMs: number) {
     this.bytesPerSecond = bytesPerSecond;
     this.pieceBytes = Math.max(1, Math.min(PIECE_MAX_BYTES, (bytesPerSecond * PIECE_MS) / 1000));
+    this.worthBytes = Math.max(1, this.pieceBytes / 2);
     this.burstBytes = Math.max(2 * this.pieceBytes, (bytesPerSecond * BURST_MS) / 1000);
     this.#tokens = this.burstBytes;
     this.#atMs = nowMs;
