@@ -150,7 +150,6 @@ export class MetadataFetch {
     for (;;) {
       const lane = await this.#laneFor(search);
       if (lane === undefined) return undefined;
-      search.asked.add(lane);
       try {
         return await this.#ask(lane, wish);
       } catch (error) {
@@ -207,13 +206,18 @@ export class MetadataFetch {
     return { cancel: () => timer.cancel() };
   }
 
-  /** A connected peer that was not asked yet, waiting for one as long as there is hope. */
+  /** A connected peer that was not asked yet and counts as asked from now on, waiting for one as long as there is hope. */
   async #laneFor(search: Search): Promise<Lane | undefined> {
     const { asked } = search;
     while (this.#stopped === undefined && !search.isOver) {
       const free = this.#swarm.connected.filter((lane) => !asked.has(lane));
       const index = this.#ports.random.below(Math.max(1, free.length));
-      if (free[index] !== undefined) return free[index];
+      const lane = free[index];
+      if (lane !== undefined) {
+        // At once, since others look for one too.
+        asked.add(lane);
+        return lane;
+      }
       const isHope = this.#swarm.lanes.some((lane) => !asked.has(lane) && !lane.score.isGivenUp);
       if (!isHope) return undefined;
       await this.#nextEvent();
