@@ -1,7 +1,7 @@
 /** Figures, and how they are shown and kept: a table for people, JSON for programs, both dated and with where they come from. */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { availableParallelism, cpus, release, totalmem, type } from 'node:os';
+import { availableParallelism, cpus, loadavg, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 
 /** One figure: the median of its runs, and all of them, in the order in which they were made. */
@@ -31,6 +31,8 @@ export interface Origin {
   readonly processor: string;
   readonly cores: number;
   readonly memoryGib: number;
+  /** How many threads wanted a processor in the minute before it began: where that is not near 0, others were measured too. */
+  readonly loadAverage: number;
   readonly system: string;
   readonly node: string;
   readonly command: string;
@@ -66,6 +68,7 @@ export function originOf(root: string, command: string): Origin {
     processor: cpus()[0]?.model.trim() ?? 'unknown',
     cores: availableParallelism(),
     memoryGib: Math.round(totalmem() / 2 ** 30),
+    loadAverage: Number((loadavg()[0] ?? Number.NaN).toFixed(2)),
     system: `${type()} ${release()}`,
     node: process.version,
     command,
@@ -89,7 +92,7 @@ export function reportText(origin: Origin, sections: readonly Section[]): string
     `# Benchmark of ${origin.date.slice(0, 10)}`,
     '',
     `- commit ${origin.commit}`,
-    `- ${origin.processor}, ${origin.cores} cores, ${origin.memoryGib} GiB`,
+    `- ${origin.processor}, ${origin.cores} cores, ${origin.memoryGib} GiB, load average ${origin.loadAverage} at the start`,
     `- ${origin.system}, Node ${origin.node}`,
     `- \`${origin.command}\``,
     ...(origin.programs ?? []).flatMap(({ name, version, commands }) => [

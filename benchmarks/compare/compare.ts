@@ -53,6 +53,7 @@ async function main(args: readonly string[]): Promise<void> {
   const advice = missingAdvice(PROGRAMS.filter((program) => !installed.includes(program)));
   if (advice !== undefined) process.stdout.write(`${advice}\n`);
 
+  const begun = originOf(ROOT, ['npm run bench:compare', ...(args.length > 0 ? ['--', ...args] : [])].join(' '));
   const size = sizeBytes ?? (isQuick ? 256 : 1024) * MIB;
   const scratch = createScratch(2 * size + 64 * MIB, directory);
   try {
@@ -60,10 +61,7 @@ async function main(args: readonly string[]): Promise<void> {
     const programs: ProgramUsed[] = runners.map(({ program, contender: { commands } }) => {
       return { name: program.name, version: program.version() ?? '', commands };
     });
-    const origin = {
-      ...originOf(ROOT, ['npm run bench:compare', ...(args.length > 0 ? ['--', ...args] : [])].join(' ')),
-      programs,
-    };
+    const origin = { ...begun, programs };
     const where = scratch.isInMemory ? 'in memory' : 'on disk';
     const sections = sectionsOf(runners, size, where, advice);
     process.stdout.write(`\n${reportText(origin, [])}${sections.map(sectionText).join('\n')}\n`);
