@@ -71,9 +71,9 @@ export class Rarity {
 
   /** One counted peer more (`step` 1) or fewer (−1) has the unit. */
   count(unit: number, step: 1 | -1): void {
-    const before = this.#segmentOf(unit);
+    const before = this.#isStale ? TAKEN : this.#segmentOf(unit);
     this.#holders[unit] = this.holdersOf(unit) + step;
-    this.#move(unit, before, this.#segmentOf(unit));
+    if (!this.#isStale) this.#move(unit, before, this.#segmentOf(unit));
   }
 
   /** The same for all units that a peer has. */
