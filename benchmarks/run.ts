@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: measures, prints and saves. It asserts nothing; a figure is worth what the machine it was made on is worth.
  *
- * Options: `--only hash|fetch|tracker|memory` · `--quick` (small and few) · `--size 4g` · `--runs 5` · `--directory DIR` · `--no-save`.
+ * Options: `--only hash|plan|fetch|tracker|memory` · `--quick` (small and few) · `--size 4g` · `--runs 5` · `--directory DIR` · `--no-save`.
  */
 
 import { fileURLToPath } from 'node:url';
@@ -9,11 +9,12 @@ import { parseArgs } from 'node:util';
 import { benchFetch } from './fetch.js';
 import { benchHash } from './hash.js';
 import { runProgram, USUAL_OPTIONS, type UsualSettings, usualSettings } from './options.js';
+import { benchPlan } from './plan.js';
 import { originOf, reportText, type Section, saveReport, sectionText } from './report.js';
 import { benchTracker } from './tracker.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const PARTS = ['hash', 'fetch', 'tracker', 'memory'] as const;
+const PARTS = ['hash', 'plan', 'fetch', 'tracker', 'memory'] as const;
 type Part = (typeof PARTS)[number];
 const MIB = 2 ** 20;
 
@@ -22,7 +23,7 @@ const USAGE = `Usage: npm run bench -- [options]
   --only PART      ${PARTS.join(', ')}; may be given several times (default: all but memory)
   --quick          small files and few runs: half a minute
   --size SIZE      bytes of the file that is hashed and fetched (default 1g; memory: 4g)
-  --runs COUNT     runs of which the median is taken (default 5; memory: 1)
+  --runs COUNT     runs of which the median is taken (default 5; plan: 3; memory: 1)
   --directory DIR  where the files go (default: in memory if there is room, else the temporary folder)
   --no-save        print only; otherwise kept as benchmarks/results/<date>-<commit>.md and .json
 `;
@@ -49,6 +50,8 @@ function measure(part: Part, { isQuick, sizeBytes, runCount, directory }: Settin
   switch (part) {
     case 'hash':
       return benchHash({ sizeBytes: usualBytes, runCount: usualRuns, directory });
+    case 'plan':
+      return benchPlan({ chunkCount: isQuick ? 200_000 : 2_000_000, runCount: runCount ?? 3 });
     case 'fetch':
       return benchFetch({ sizeBytes: usualBytes, runCount: usualRuns, peerCounts: [1, 4], directory });
     case 'tracker':
