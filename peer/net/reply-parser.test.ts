@@ -237,3 +237,156 @@ describe('reply parser', () => {
     expect(() => harness.feed(Buffer.from('\u001b[31m'), true)).toThrow('\\u001b[31m');
   });
 });
+
+describe('news of chunks', () => {
+  const NEWS = `HAVE @${'ab'.repeat(32)} 3-9`;
+  type Item = Reply | { readonly kind: 'news'; readonly text: string };
+  const encodeItem = (item: Item) => (item.kind === 'news' ? Buffer.from(`${item.text}\n`) : encode(item));
+  const toldOf = (item: Item) => (item.kind === 'news' ? `news ${item.text}` : told(item));
+  const news = (text: string): Item => ({ kind: 'news', text: `${NEWS},${text}` });
+  const between: readonly Item[] = [
+    news('20'),
+    ...SAMPLE.flatMap((reply, at) => [
+      reply,
+      ...(at % 3 === 2 ? [] : [news(`${30 + at}`)]),
+      ...(at % 2 === 1 ? [news('99')] : []),
+    ]),
+    news('40'),
+    news('41'),
+  ];
+
+  function listening(slotCount: number, items: readonly Item[]): Harness {
+    const harness = new Harness(slotCount);
+    harness.parser.listen();
+    for (const item of items) if (item.kind !== 'news') harness.parser.expect(expectedOf(item));
+    return harness;
+  }
+
+  /** With more slots than chunks nothing waits; with fewer, chunks are handed on as soon as the parser starves. */
+  test.each([
+    [true, 8],
+    [false, 8],
+    [true, 1],
+    [false, 1],
+  ])(
+    'before, between and behind replies come in order, split at every byte (in place: %s, slots: %d)',
+    (isInPlace, slotCount) => {
+      const wire = Buffer.concat(between.map(encodeItem));
+      const expected = between.map(toldOf);
+      for (let at = 0; at <= wire.length; at += 1) {
+        const harness = listening(slotCount, between);
+        harness.feed(wire.subarray(0, at), isInPlace);
+        harness.feed(wire.subarray(at), isInPlace);
+        while (harness.held.length > 0) harness.releaseOne();
+        expect(harness.got).toEqual(expected);
+        harness.parser.close();
+        expect(harness.freeCount()).toBe(slotCount);
+      }
+    },
+  );
+
+  test('in any mix and any fragments, with requests that are sent at any time before their reply, give the same', () => {
+    const items = fc.array(
+      fc.oneof(
+        replies.map(([reply]) => reply as Item),
+        fc.nat(99).map((chunk) => news(`${10 + chunk}`)),
+      ),
+      {
+        minLength: 1,
+        maxLength: 12,
+      },
+    );
+    const cuts = fc.array(fc.tuple(fc.integer({ min: 1, max: 400 }), fc.boolean(), fc.boolean()), {
+      minLength: 1,
+      maxLength: 40,
+    });
+    fc.assert(
+      fc.property(items, cuts, fc.integer({ min: 1, max: 3 }), fc.nat(3), (list, plan, slotCount, aheadCount) => {
+        const harness = new Harness(slotCount);
+        harness.parser.listen();
+        // Where each item ends on the wire: a request is sent when the reply `aheadCount` before it is through, at the latest.
+        const due = list.filter((item): item is Reply => item.kind !== 'news');
+        const ask = (count: number) => {
+          for (const reply of due.splice(0, count)) harness.parser.expect(expectedOf(reply));
+        };
+        ask(aheadCount);
+        let cut = 0;
+        for (const item of list) {
+          if (item.kind !== 'news') ask(1);
+          for (let rest = encodeItem(item); rest.length > 0; cut += 1) {
+            const [length, isInPlace, isReleasing] = plan[cut % plan.length] ?? [1, true, true];
+            if (isReleasing || harness.parser.isStarved) harness.releaseOne();
+            harness.feed(rest.subarray(0, length), isInPlace);
+            rest = rest.subarray(length);
+          }
+        }
+        while (harness.held.length > 0) harness.releaseOne();
+        expect(harness.got).toEqual(list.map(toldOf));
+        harness.parser.close();
+        expect(harness.owned.size).toBe(0);
+        expect(harness.freeCount()).toBe(slotCount);
+      }),
+    );
+  });
+
+  test('wait behind a chunk for which no slot is free, and are told behind it', () => {
+    const harness = listening(1, []);
+    const other = harness.slots.take();
+    harness.parser.expect({ kind: 'chunk', sizeBytes: 3 });
+    expect(harness.parser.isStarved).toBe(true);
+    const wire = Buffer.from(`${NEWS}\n3\nabc${NEWS},20\n`);
+    const rest = harness.parser.receive(wire);
+    expect(harness.got).toEqual([]);
+    expect(rest).toEqual(Uint8Array.from(wire));
+    if (other !== undefined) harness.slots.release(other);
+    expect(harness.parser.retrySlot()).toBe(true);
+    expect(harness.parser.receive(rest ?? new Uint8Array(0))).toBeUndefined();
+    expect(harness.got).toEqual([`news ${NEWS}`, 'chunk 616263', `news ${NEWS},20`]);
+  });
+
+  test('do not make a peer younger: of a reply that is due nothing is here after a line of news', () => {
+    const harness = listening(1, []);
+    harness.parser.expect({ kind: 'chunk', sizeBytes: 3 });
+    harness.feed(Buffer.from(NEWS), true);
+    expect(harness.parser.replyBytes).toBe(NEWS.length);
+    harness.feed(Buffer.from('\n3\n'), true);
+    expect(harness.parser.replyBytes).toBe(2);
+  });
+
+  test('that nobody listens to break the protocol, wherever they come', () => {
+    for (const expected of [undefined, { kind: 'chunk', sizeBytes: 3 }, { kind: 'document', maxBytes: 100 }] as const) {
+      const harness = new Harness(1);
+      if (expected !== undefined) harness.parser.expect(expected);
+      expect(() => harness.feed(Buffer.from(`${NEWS}\n`), true)).toThrow(/nobody asked for|answered|longer than/);
+      expect(harness.got).toEqual([]);
+      harness.parser.close();
+      expect(harness.freeCount()).toBe(1);
+    }
+  });
+
+  test('are a line: at the limit they come, without end they break the protocol, and another line that nobody asked for does too', () => {
+    const harness = listening(1, []);
+    const longest = `${NEWS} x=`.padEnd(LINE_MAX_BYTES - 1, '1');
+    harness.feed(Buffer.from(`${longest}\n`), true);
+    expect(harness.got).toEqual([`news ${longest}`]);
+    expect(() => harness.feed(Buffer.from(`${longest}1`), true)).toThrow('longer than');
+    for (const line of ['ERR BUSY no\n', '5\n', 'HAVENT @x 1\n'])
+      expect(() => listening(1, []).feed(Buffer.from(line), true)).toThrow('nobody asked for');
+  });
+
+  test('may end the connection: whoever hears them closes the parser, and no slot is lost', () => {
+    const slots = new SlotMemory(1);
+    const parser: ReplyParser = new ReplyParser({
+      takeSlot: () => slots.take(),
+      releaseSlot: (slot) => slots.release(slot),
+      chunk: () => undefined,
+      document: () => undefined,
+      refused: () => undefined,
+      news: () => parser.close(),
+    });
+    parser.listen();
+    parser.expect({ kind: 'chunk', sizeBytes: 3 });
+    parser.receive(Buffer.from(`${NEWS}\n`));
+    expect(slots.take()).toBeDefined();
+  });
+});

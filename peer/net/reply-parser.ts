@@ -169,6 +169,8 @@ export class ReplyParser {
       }
       const received = Uint8Array.from(state.slot.bytes.subarray(from, from + state.gotBytes));
       this.#handlers.releaseSlot(state.slot);
+      // They are taken, and counted, once more as a line.
+      this.#replyBytes = 0;
       this.#state = { phase: 'line', expected: { kind: 'chunk', sizeBytes: state.sizeBytes }, held: new Uint8Array(0) };
       return received;
     }
