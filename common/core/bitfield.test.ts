@@ -70,6 +70,28 @@ describe('Bitfield', () => {
     );
   });
 
+  test('is taken out of bytes at any place and of any length as bit by bit, and what is behind it does not matter', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 6 }), (bytes) => {
+        const isSet = (bit: number) => ((bytes[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) !== 0;
+        for (let skippedCount = 0; skippedCount <= 8 * bytes.length; skippedCount += 1) {
+          for (let length = 0; length <= 8 * bytes.length - skippedCount; length += 1) {
+            const taken = Bitfield.fromBytes(bytes, length, skippedCount);
+            const model = new Bitfield(length);
+            for (let index = 0; index < length; index += 1) if (isSet(skippedCount + index)) model.add(index);
+            expect([taken.length, taken.count, ...taken.bytes]).toEqual([length, model.count, ...model.bytes]);
+          }
+        }
+      }),
+      { numRuns: 10 },
+    );
+  });
+
+  test('is not taken out of bytes that are too few', () => {
+    expect(() => Bitfield.fromBytes(new Uint8Array(2), 9, 8)).toThrow('the bytes hold all bits');
+    expect(Bitfield.fromBytes(Uint8Array.of(0xff, 0xff), 8, 8).count).toBe(8);
+  });
+
   test('keeps index 0 in bit 7 of byte 0, and spare bits at 0', () => {
     const bits = new Bitfield(9);
     bits.add(0);

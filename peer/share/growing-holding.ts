@@ -45,10 +45,9 @@ export class GrowingHolding {
       has: (chunkIndex) =>
         chunkIndex >= 0 && chunkIndex < chunkCount && (chunkIndex < indexCount || this.#had.has(chunkIndex - indexCount)),
       bits: () => {
-        const all = new Bitfield(chunkCount);
-        all.addRun(0, indexCount);
-        for (const [first, count] of this.#had.runs()) all.addRun(indexCount + first, count);
-        return all.bytes;
+        const index = new Bitfield(indexCount);
+        index.addRun(0, indexCount);
+        return joined(index, this.#had);
       },
       watch: (came) => this.#watch((unit) => came(indexCount + unit)),
     };
@@ -58,4 +57,17 @@ export class GrowingHolding {
     this.#watchers.add(watcher);
     return () => void this.#watchers.delete(watcher);
   }
+}
+
+/** The bits of one set and behind them those of another; by bytes, since a list of what is in a large one takes its time. */
+function joined(left: Bitfield, right: Bitfield): Uint8Array {
+  const bytes = new Uint8Array(Math.ceil((left.length + right.length) / 8));
+  bytes.set(left.bytes);
+  const [first, shift] = [left.length >> 3, left.length & 7];
+  for (let at = 0; at < right.bytes.length; at += 1) {
+    const byte = right.bytes[at] ?? 0;
+    bytes[first + at] = (bytes[first + at] ?? 0) | (byte >> shift);
+    if (first + at + 1 < bytes.length) bytes[first + at + 1] = byte << (8 - shift);
+  }
+  return bytes;
 }
