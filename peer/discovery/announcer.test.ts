@@ -108,6 +108,44 @@ describe('announcer', () => {
     expect(tracker.lines.filter((line) => line.startsWith('REGISTER'))).toHaveLength(2);
   });
 
+  test('what grows is told anew in each round in which it grew, what does not costs a sign of life, and one event tells it', async () => {
+    const tracker = await startTracker();
+    let haveCount = 0;
+    const registrations = () =>
+      tracker.lines.filter((line) => line.startsWith('REGISTER')).map((line) => / have=(\d+)/.exec(line)?.[1]);
+    begin([tracker.address]).announce([{ ...contentOf('a'), haveCount: () => haveCount }, contentOf('b')]);
+    await until('b at 127.0.0.1 0');
+    expect(registrations()).toEqual(['0', undefined]);
+    haveCount = 3;
+    await rounds.next();
+    await tracker.told(/^ALIVE/, 1);
+    await tracker.told(/^REGISTER/, 3);
+    // Nothing grew: the round after this one begins when this one is over.
+    await rounds.next();
+    await tracker.told(/^ALIVE/, 2);
+    haveCount = 7;
+    await rounds.next();
+    await tracker.told(/^REGISTER/, 4);
+    expect(registrations()).toEqual(['0', undefined, '3', '7']);
+    expect(events).toEqual(['a at 127.0.0.1 0', 'b at 127.0.0.1 0']);
+  });
+
+  test('what is whole in the end is registered once more, as whole, and then it only lives', async () => {
+    const tracker = await startTracker();
+    const made = begin([tracker.address]);
+    made.announce([{ ...contentOf('a'), haveCount: () => 1 }]);
+    await until('a at 127.0.0.1 0');
+    made.announce([contentOf('a')]);
+    await tracker.told(/^REGISTER/, 2);
+    await rounds.next();
+    await tracker.told(/^ALIVE/, 2);
+    await rounds.next();
+    await tracker.told(/^ALIVE/, 3);
+    const registrations = tracker.lines.filter((line) => line.startsWith('REGISTER'));
+    expect(registrations.map((line) => line.includes(' have='))).toEqual([true, false]);
+    expect(events).toEqual(['a at 127.0.0.1 0']);
+  });
+
   test('TW20: a tracker that lost everything gets everything again in the round that finds it out', async () => {
     const tracker = await startTracker();
     begin([tracker.address]).announce([contentOf('a'), contentOf('b')]);

@@ -212,6 +212,7 @@ class TrackerLink {
       if (result === undefined) continue;
       const key = keyOf(content);
       const isFull = result instanceof ShoalError && (result.code === 'BUSY' || result.code === 'LIMIT');
+      const isNews = !this.#settled.has(key) || this.#refused.has(key);
       if (!isFull) this.#settled.set(key, haves[at]);
       if (result instanceof ShoalError) {
         if (!this.#refused.has(key)) events.refused(content, result, this.#tracker);
@@ -219,7 +220,7 @@ class TrackerLink {
       } else {
         this.#refused.delete(key);
         this.#intervalMs = result.intervalMs;
-        events.registered(content, result.address, this.#tracker);
+        if (isNews) events.registered(content, result.address, this.#tracker);
       }
     }
   }
