@@ -59,7 +59,7 @@ export class Crew {
 
   /** Whether peers are known, and all of them sent wrong data. */
   get isAllLiars(): boolean {
-    const { lanes } = this.#swarm;
+    const lanes = this.#swarm.lanes.filter(({ isSelf }) => !isSelf);
     return lanes.length > 0 && lanes.every((lane) => lane.isLiar);
   }
 
@@ -130,7 +130,9 @@ export class Crew {
   }
 
   #judge(lane: Lane, nowMs: number): void {
-    if (lane.connection?.failure !== undefined) this.#swarm.drop(lane, lane.connection.failure);
+    const failure = lane.connection?.failure;
+    const supplier = this.#suppliers.get(lane);
+    if (failure !== undefined && supplier !== undefined) this.cutOff(supplier, failure);
     const head = lane.connection?.head;
     if (head !== undefined && lane.score.judge(head, this.#options.usualChunkBytes, nowMs) === 'dead') {
       this.#swarm.drop(lane, new ShoalError('NETWORK', 'remote', `Peer ${lane.key} stopped sending.`));

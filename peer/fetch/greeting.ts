@@ -5,13 +5,19 @@
 import { Bitfield } from '../../common/core/bitfield.js';
 import { asShoalError, invariant, protocolError } from '../../common/core/errors.js';
 import type { ContentRoot } from '../../common/core/root.js';
-import type { HaveNews } from '../../common/wire/peer-lines.js';
+import type { ChunkRange, HaveNews } from '../../common/wire/peer-lines.js';
 import type { Introduction, PeerConnection } from '../net/peer-connection.js';
 import type { Plan } from './plan.js';
 import type { Supplier } from './supplier.js';
 
-/** A peer may tell of each chunk this many times on one connection: chunks can be lost to a failing disk and come again. */
-const NEWS_FACTOR = 4;
+/**
+ * A peer whose chunks come in faster than it can tell of them goes through all that it has once more, after every few hundred that came in.
+ * So it may repeat itself: all chunks this many times, and once more for each `NEWS_PER_REPEAT_COUNT` that were really new.
+ */
+const FREE_REPEATS_COUNT = 64;
+const NEWS_PER_REPEAT_COUNT = 64;
+/** What a peer may answer that knows HAVE and cannot tell now: it is greeted again, the next time. */
+const NOT_NOW_CODES: readonly string[] = ['BUSY', 'LIMIT', 'NOT_FOUND'];
 
 /** The content that peers are asked about, and how its chunks become units of the plan. */
 export interface SwarmContent {
@@ -38,7 +44,7 @@ export async function greet(
   const sizeBytes = Math.ceil((skippedCount + unitCount) / 8);
   const { peer } = supplier;
   invariant(peer !== undefined, 'the plan knows whom it greets');
-  const news = new NewsReader(skippedCount, unitCount, (unit) => plan.gained(peer, unit));
+  const news = new NewsReader(skippedCount, unitCount, (first, count) => plan.gainedRun(peer, first, count));
   const onNews = (line: HaveNews) => {
     if (line.root !== root || supplier.lane.connection !== connection) return;
     news.take(line.ranges);
@@ -56,48 +62,63 @@ export async function greet(
     const { code } = asShoalError(error);
     if (connection.failure !== undefined) throw error;
     if (code === 'DENIED') return 'self';
-    if (code !== 'UNKNOWN_COMMAND' && code !== 'BAD_REQUEST') throw error;
+    if (NOT_NOW_CODES.includes(code)) supplier.greeting = 'due';
+    if (code === 'PROTOCOL' || NOT_NOW_CODES.includes(code)) throw error;
     supplier.greeting = 'plain';
   }
   return 'ready';
 }
 
-/** Turns news into units. What comes in the same read as the bitfield is kept until that is known, since it is newer. */
-class NewsReader {
+/**
+ * Turns news into units. What comes before the bitfield is known, in the same read for one, is kept until then, since it is newer.
+ * Invariant: takes no more memory than the bitfield, whatever the peer tells, and no more time than it told of new chunks.
+ */
+export class NewsReader {
   readonly #skippedCount: number;
   readonly #unitCount: number;
-  readonly #gained: (unit: number) => void;
-  #early: (readonly [first: number, count: number])[] | undefined = [];
-  #leftCount: number;
+  readonly #gained: (firstUnit: number, unitCount: number) => number;
+  #early: Bitfield | undefined;
+  #isKnown = false;
+  /** Repeated chunks that are still put up with. */
+  #patienceCount: number;
 
-  constructor(skippedCount: number, unitCount: number, gained: (unit: number) => void) {
+  /** `gained` takes a run of units, and returns how many of them were news. */
+  constructor(skippedCount: number, unitCount: number, gained: (firstUnit: number, unitCount: number) => number) {
     this.#skippedCount = skippedCount;
     this.#unitCount = unitCount;
     this.#gained = gained;
-    this.#leftCount = NEWS_FACTOR * (skippedCount + unitCount);
+    this.#patienceCount = FREE_REPEATS_COUNT * this.#chunkCount;
+  }
+
+  get #chunkCount(): number {
+    return this.#skippedCount + this.#unitCount;
   }
 
   /** Throws `PROTOCOL` where the chunks cannot be, or are told of again and again. */
-  take(ranges: readonly (readonly [first: number, count: number])[]): void {
+  take(ranges: readonly ChunkRange[]): void {
     for (const [first, count] of ranges) {
-      this.#leftCount -= count;
-      if (first + count > this.#skippedCount + this.#unitCount || this.#leftCount < 0)
+      this.#patienceCount -= count;
+      if (first + count > this.#chunkCount || this.#patienceCount < 0)
         throw protocolError('It claims chunks that the content does not have, or the same ones again and again.');
+      const firstUnit = Math.max(0, first - this.#skippedCount);
+      const unitCount = first + count - this.#skippedCount - firstUnit;
+      if (unitCount > 0) this.#takeUnits(firstUnit, unitCount);
     }
-    if (this.#early === undefined) this.#apply(ranges);
-    else this.#early.push(...ranges);
   }
 
+  /** The bitfield is known. */
   begin(): void {
-    const early = this.#early ?? [];
+    this.#isKnown = true;
+    const early = this.#early;
     this.#early = undefined;
-    this.#apply(early);
+    for (const [first, count] of early?.runs() ?? []) this.#takeUnits(first, count);
   }
 
-  #apply(ranges: readonly (readonly [first: number, count: number])[]): void {
-    for (const [first, count] of ranges) {
-      const end = first + count - this.#skippedCount;
-      for (let unit = Math.max(0, first - this.#skippedCount); unit < end; unit += 1) this.#gained(unit);
+  #takeUnits(first: number, count: number): void {
+    if (this.#isKnown) this.#patienceCount += Math.ceil((this.#gained(first, count) * this.#chunkCount) / NEWS_PER_REPEAT_COUNT);
+    else {
+      this.#early ??= new Bitfield(this.#unitCount);
+      this.#early.addRun(first, count);
     }
   }
 }

@@ -56,11 +56,14 @@ export class PlanPeer {
     return this.#units === undefined || this.#units.has(unit);
   }
 
-  /** Returns whether that was news. */
-  add(unit: number): boolean {
-    if (this.#units?.add(unit) !== true) return false;
-    this.reopen(unit);
-    return true;
+  /** The first unit from `from` on that it does not have; the number of all units where there is none. */
+  nextLacked(from: number): number {
+    return this.#units === undefined ? this.#unitCount : this.#units.nextMissing(from);
+  }
+
+  /** It has a unit more. */
+  add(unit: number): void {
+    if (this.#units?.add(unit) === true) this.reopen(unit);
   }
 
   /** Returns whether it had the unit. */

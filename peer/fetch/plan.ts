@@ -77,11 +77,22 @@ export class Plan {
 
   /** One unit more that the peer has. */
   gained(peer: PlanPeer, unit: number): void {
-    if (!this.#peers.has(peer) || !peer.add(unit)) return;
-    if (peer.isCounted) this.#rarity.count(unit, 1);
-    if (peer.units?.isFull !== true) return;
+    this.gainedRun(peer, unit, 1);
+  }
+
+  /** `count` units from `first` on that the peer has; returns how many of them were news. */
+  gainedRun(peer: PlanPeer, first: number, count: number): number {
+    if (!this.#peers.has(peer)) return 0;
+    let newsCount = 0;
+    for (let unit = peer.nextLacked(first); unit < first + count; unit = peer.nextLacked(unit + 1)) {
+      peer.add(unit);
+      newsCount += 1;
+      if (peer.isCounted) this.#rarity.count(unit, 1);
+    }
+    if (peer.units?.isFull !== true) return newsCount;
     this.#uncount(peer);
     peer.replace(undefined);
+    return newsCount;
   }
 
   /**

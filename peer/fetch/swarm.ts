@@ -46,6 +46,8 @@ export interface Lane {
   connection: PeerConnection | undefined;
   isDialing: boolean;
   isLiar: boolean;
+  /** It is no peer, but this very process. */
+  isSelf: boolean;
 }
 
 export class Swarm {
@@ -101,6 +103,7 @@ export class Swarm {
         connection: undefined,
         isDialing: false,
         isLiar: false,
+        isSelf: false,
       });
     }
     this.dialSome();
@@ -125,6 +128,7 @@ export class Swarm {
 
   /** Never dials a peer again that is no peer, but this process itself. */
   disown(lane: Lane): void {
+    lane.isSelf = true;
     lane.score.lied();
     this.#disconnect(lane)?.close(new ShoalError('STOPPED', 'local', 'This is the fetching process itself.'));
   }
