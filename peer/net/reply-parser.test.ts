@@ -264,8 +264,8 @@ describe('news of chunks', () => {
 
   /** With more slots than chunks nothing waits; with fewer, chunks are handed on as soon as the parser starves. */
   test.each([
-    [true, 8],
-    [false, 8],
+    [true, 5],
+    [false, 5],
     [true, 1],
     [false, 1],
   ])(

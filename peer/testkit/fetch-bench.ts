@@ -126,7 +126,7 @@ export class FetchBench {
   }
 }
 
-export function linkOf(content: TestContent, peers: readonly ScriptedPeer[], hasSize = true): string {
+export function linkOf(content: TestContent, peers: readonly Pick<ScriptedPeer, 'address'>[], hasSize = true): string {
   return formatLink({
     root: content.root,
     name: content.name,

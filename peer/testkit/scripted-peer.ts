@@ -20,6 +20,8 @@ export interface Misbehaviour {
   readonly isBare?: boolean;
   /** Knows no HAVE. */
   readonly isPlain?: boolean;
+  /** What it sends for HAVE, header and all, once for each; `hang-up` ends the connection. Honest where that is `undefined`. */
+  readonly haveReply?: (content: TestContent) => Uint8Array | string | undefined;
   /** Whether it has a chunk; all of them unless told. */
   readonly holds?: (chunkIndex: number) => boolean;
   /** What it sends as manifest, header and all. */
@@ -61,6 +63,7 @@ export class ScriptedPeer {
   readonly #server: Server;
   readonly #contents: readonly TestContent[];
   readonly #sockets = new Set<Socket>();
+  readonly #listening = new Set<Outlet>();
 
   static async start(contents: readonly TestContent[], misbehaviour: Misbehaviour = {}): Promise<ScriptedPeer> {
     const server = createServer();
@@ -89,6 +92,11 @@ export class ScriptedPeer {
   /** Connections that are open. */
   get openCount(): number {
     return this.#sockets.size;
+  }
+
+  /** Sends a line, such as news, on all connections that asked what it has. It comes behind the reply under way. */
+  tell(line: string): void {
+    for (const outlet of this.#listening) void outlet.send(`${line}\n`);
   }
 
   /** Cuts all connections, and goes on listening. */
@@ -137,10 +145,14 @@ export class ScriptedPeer {
   }
 
   async #sendHave(ref: ContentRef, outlet: Outlet): Promise<void> {
-    const { isBare, isPlain, holds } = this.misbehaviour;
+    const { isBare, isPlain, holds, haveReply } = this.misbehaviour;
     const content = this.#find(ref);
     if (isBare === true || isPlain === true) return outlet.send(formatErr('UNKNOWN_COMMAND', 'Known commands: GET_CHUNK.'));
     if (content === undefined) return outlet.send(formatErr('NOT_FOUND', 'Not shared here.'));
+    const reply = haveReply?.(content);
+    if (reply === 'hang-up') return outlet.end();
+    this.#listening.add(outlet);
+    if (reply !== undefined) return outlet.send(reply);
     const chunks = new Bitfield(content.haveCount);
     for (let at = 0; at < chunks.length; at += 1) if (holds?.(at) !== false) chunks.add(at);
     await outlet.send(formatBodyHeader(chunks.bytes.length), chunks.bytes);
