@@ -23,7 +23,7 @@ import { createProgress, type Progress } from './progress.js';
 import { type Seeding, seedingOf } from './seeding.js';
 import { ShareReport } from './share-report.js';
 import { noteLoopback, startNode } from './share-run.js';
-import { listenForStop } from './stop-signal.js';
+import { listenForStop, untilStopped } from './stop-signal.js';
 
 /** Hash threads of a fetch: four check more bytes a second than a network brings, and each takes about 12 MiB of memory. */
 const THREADS_MAX_COUNT = 4;
@@ -106,8 +106,10 @@ async function fetchOnce(input: CommandInput): Promise<number> {
     // Whoever reads our output may leave; that ends no sharing.
     process.stdout.on('error', () => undefined);
     if (!isQuiet) noteLoopback(trackers, (text) => report.note(text));
-    const over = seeding.untilOver(result.size, realClock, stop.signal);
-    await Promise.race([over, seeded(node.seed(result), report, stop.signal).then(() => over)]);
+    const over = seeded(node.seed(result), report, stop.signal).then(() =>
+      seeding.untilOver(result.size, realClock, stop.signal),
+    );
+    await Promise.race([over, untilStopped(stop.signal)]);
     report.hashedAll();
     return 0;
   } finally {

@@ -2,12 +2,17 @@
  * The events of a node that fetches first and shares then: what it would say as a sharing peer is held back until the fetch has told
  * its result. What is over by then is not told at all.
  */
+import { formatHostPort } from '../../common/core/peer-address.js';
 import type { NodeEvents } from '../node.js';
 
 export class HeldEvents implements NodeEvents {
   readonly #target: NodeEvents;
   readonly #onServed: (bytes: number) => void;
   #held: (() => void)[] | undefined = [];
+  /** Of what is held, what is to be told first: what is shared, before where it is registered. */
+  #indexed: (() => void)[] = [];
+  /** Trackers that are lost, by address. */
+  readonly #lost = new Map<string, () => void>();
 
   /** `onServed` is told of bytes that others took, from the beginning. */
   constructor(target: NodeEvents, onServed: (bytes: number) => void) {
@@ -17,8 +22,10 @@ export class HeldEvents implements NodeEvents {
 
   /** Tells what was held back, and everything from now on. */
   release(): void {
-    const held = this.#held ?? [];
+    const held = [...this.#indexed, ...(this.#held ?? []), ...this.#lost.values()];
     this.#held = undefined;
+    this.#indexed = [];
+    this.#lost.clear();
     for (const tell of held) tell();
   }
 
@@ -27,7 +34,8 @@ export class HeldEvents implements NodeEvents {
   }
 
   indexed(...args: Parameters<NodeEvents['indexed']>): void {
-    this.#tellOrHold(() => this.#target.indexed(...args));
+    if (this.#held === undefined) this.#target.indexed(...args);
+    else this.#indexed.push(() => this.#target.indexed(...args));
   }
 
   changed(...args: Parameters<NodeEvents['changed']>): void {
@@ -43,15 +51,17 @@ export class HeldEvents implements NodeEvents {
   }
 
   refused(...args: Parameters<NodeEvents['refused']>): void {
-    this.#tell(() => this.#target.refused(...args));
+    this.#tellOrHold(() => this.#target.refused(...args));
   }
 
   trackerLost(...args: Parameters<NodeEvents['trackerLost']>): void {
-    this.#tell(() => this.#target.trackerLost(...args));
+    if (this.#held === undefined) this.#target.trackerLost(...args);
+    else this.#lost.set(formatHostPort(args[0]), () => this.#target.trackerLost(...args));
   }
 
   trackerBack(...args: Parameters<NodeEvents['trackerBack']>): void {
-    this.#tell(() => this.#target.trackerBack(...args));
+    if (this.#held === undefined) this.#target.trackerBack(...args);
+    else this.#lost.delete(formatHostPort(args[0]));
   }
 
   served(...args: Parameters<NodeEvents['served']>): void {
@@ -64,9 +74,5 @@ export class HeldEvents implements NodeEvents {
   #tellOrHold(tell: () => void): void {
     if (this.#held === undefined) tell();
     else this.#held.push(tell);
-  }
-
-  #tell(tell: () => void): void {
-    if (this.#held === undefined) tell();
   }
 }

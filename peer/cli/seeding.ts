@@ -2,7 +2,7 @@
 import type { CommandInput } from '../../common/cli/command-spec.js';
 import { ShoalError } from '../../common/core/errors.js';
 import { parseDurationMs } from '../../common/core/units.js';
-import type { Clock } from '../../common/ports/clock.js';
+import type { Clock, Timer } from '../../common/ports/clock.js';
 
 const RATIO_MAX = 10_000;
 
@@ -27,7 +27,14 @@ export class Seeding {
   /** Resolves when a content of `sizeBytes` was seeded for long enough, or the signal came. */
   untilOver(sizeBytes: number, clock: Clock, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
-      const timer = this.#timeMs === undefined ? undefined : clock.setTimer('seed time', this.#timeMs, () => over());
+      let timer: Timer | undefined;
+      const endMs = clock.nowMs() + (this.#timeMs ?? Number.POSITIVE_INFINITY);
+      // A timer may run out earlier than told: real ones last 24 days at most.
+      const wait = () => {
+        const leftMs = endMs - clock.nowMs();
+        if (leftMs > 0) timer = clock.setTimer('seed time', leftMs, wait);
+        else over();
+      };
       const over = () => {
         timer?.cancel();
         signal.removeEventListener('abort', over);
@@ -37,8 +44,12 @@ export class Seeding {
       this.#onServed = () => {
         if (this.#ratio !== undefined && this.#servedBytes >= this.#ratio * sizeBytes) over();
       };
-      if (signal.aborted) over();
-      else signal.addEventListener('abort', over, { once: true });
+      if (signal.aborted) {
+        over();
+        return;
+      }
+      signal.addEventListener('abort', over, { once: true });
+      if (this.#timeMs !== undefined) wait();
       this.#onServed();
     });
   }

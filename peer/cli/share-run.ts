@@ -10,7 +10,7 @@ import type { RateLimitOptions } from '../net/rate-limits.js';
 import { createNode, type NodeOptions, type PeerNode } from '../node.js';
 import { createProgress } from './progress.js';
 import { ShareReport } from './share-report.js';
-import type { StopSignal } from './stop-signal.js';
+import { type StopSignal, untilStopped } from './stop-signal.js';
 
 export interface ShareRunOptions {
   readonly paths: readonly string[];
@@ -56,10 +56,7 @@ export async function runSharing(options: ShareRunOptions, stop: StopSignal): Pr
       if (!stop.signal.aborted) throw asShoalError(error);
     },
   );
-  const stopped = new Promise<void>((resolve) => {
-    if (stop.signal.aborted) resolve();
-    stop.signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+  const stopped = untilStopped(stop.signal);
   try {
     await Promise.race([stopped, sharing.then(() => stopped)]);
   } finally {
