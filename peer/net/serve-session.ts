@@ -214,7 +214,7 @@ export class ServeSession implements StreamHandlers {
     if (this.#asked !== undefined) return this.#beginAsked(this.#asked);
     if (request.verb === 'ERR') return this.#refuse(request);
     if (request.verb === 'HAVE') this.#seat.isSwarm = true;
-    const content = this.#ports.index.find(request.content);
+    const content = this.#ports.index.find(request.content, request.verb === 'GET_CHUNK' ? request.chunkIndex : undefined);
     if (request.verb === 'HAVE' && request.id !== undefined && request.id === this.#ports.id) return this.#refuse(THIS_IS_YOU);
     if (content === undefined) return this.#refuse(NOT_SHARED);
     switch (request.verb) {

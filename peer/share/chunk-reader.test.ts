@@ -7,6 +7,7 @@ import { chunkCount } from '../../common/core/chunks.js';
 import { parseFileName } from '../../common/core/file-name.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
 import type { ContentRoot } from '../../common/core/root.js';
+import { rejectionCode } from '../../common/testkit/error-code.js';
 import { identityOf } from '../hash/file-identity.js';
 import { ChunkReader } from './chunk-reader.js';
 import { fullHolding } from './holding.js';
@@ -113,5 +114,15 @@ describe('chunk reader', () => {
     const contents = await Promise.all(Array.from({ length: 30 }, (_, index) => share(`file${index}`, randomBytes(index + 1))));
     const lengths = await Promise.all(contents.map((content) => reader.read(content, 0, memory())));
     expect(lengths).toEqual(contents.map((_, index) => index + 1));
+  });
+
+  test('a part that is on its way to its final name is no change of a content: whoever asks is told to ask again', async () => {
+    const whole = await share('part', randomBytes(CHUNK_BYTES));
+    const part: SharedContent = { ...whole, source: { kind: 'part', path: join(folder, 'part') } };
+    expect(await reader.read(part, 0, memory())).toBe(CHUNK_BYTES);
+    await rename(join(folder, 'part'), join(folder, 'final'));
+    reader.forget(part);
+    expect(await rejectionCode(reader.read(part, 0, memory()))).toBe('BUSY');
+    expect(changed).toEqual([]);
   });
 });

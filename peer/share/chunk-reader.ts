@@ -30,7 +30,7 @@ export class ChunkReader {
 
   /**
    * Puts a chunk at the start of `into`, which must be large enough, and returns its length in bytes.
-   * Throws `NOT_FOUND` where the file is not what was hashed, and `IO` where it cannot be read.
+   * Throws `NOT_FOUND` where the file is not what was hashed, `BUSY` where a part is not there (any more), and `IO` where it cannot be read.
    */
   async read(content: SharedContent, chunkIndex: number, into: Uint8Array): Promise<number> {
     const lengthBytes = chunkLength(chunkIndex, content.manifest.sizeBytes);
@@ -47,7 +47,9 @@ export class ChunkReader {
       }
       this.#files.forget(source.path);
     }
-    if (source.kind === 'file') this.#changed(content);
+    // It is on its way to its final name: whoever asks again finds it there.
+    if (source.kind === 'part') throw new ShoalError('BUSY', 'environment', 'The file is being moved; ask again.');
+    this.#changed(content);
     throw new ShoalError('NOT_FOUND', 'environment', 'The file has changed since it was shared.');
   }
 

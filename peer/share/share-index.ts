@@ -39,11 +39,13 @@ export class ShareIndex {
     return true;
   }
 
-  /** The content that a request names, or `undefined`. */
-  find(ref: ContentRef): SharedContent | undefined {
+  /** The content that a request names, or `undefined`. Of several copies one that has the chunk, where one does: each may be here in part. */
+  find(ref: ContentRef, chunkIndex?: number): SharedContent | undefined {
     if (ref.by === 'name') return this.#byName.get(ref.name);
     const found = this.#byRoot.get(ref.root);
-    return Array.isArray(found) ? found[0] : found;
+    if (!Array.isArray(found)) return found;
+    const holder = chunkIndex === undefined ? undefined : found.find(({ holding }) => holding.has(chunkIndex));
+    return holder ?? found[0];
   }
 
   contents(): IterableIterator<SharedContent> {
