@@ -135,7 +135,14 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
     made.keep(kind, path, contents);
   };
   const offering = {
-    index,
+    index: {
+      add: (content: SharedContent) => index.add(content),
+      remove: (content: SharedContent) => {
+        // A later fetch may put another file where this one was.
+        reader.forget(content);
+        return index.remove(content);
+      },
+    },
     announcer,
     introduction: { port: announcedPort(options.announce) ?? server.local.port, id },
     onPeerSeen: introductions.watch.bind(introductions),
@@ -159,8 +166,8 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
       const result = await fetchContent({ ...ports, peerDialer, pool, offering: offered }, fetchOptions);
       return { ...result, uploadedBytes: servedBytes - beforeBytes };
     },
-    seed: async ({ path }) => {
-      if (!kept.has(path)) await made.share([path]);
+    seed: async ({ type, path, name }) => {
+      if (!kept.has(path)) await made.shareAs(type, path, name);
     },
     close: () => {
       closing ??= close();

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { parseFileName } from '../../common/core/file-name.js';
 import type { FetchResult } from '../fetch/fetch-events.js';
 import { JsonDisplay, PersonDisplay } from './fetch-display.js';
 
@@ -27,7 +28,7 @@ const progress = {
 
 const result: FetchResult = {
   path: '/tmp/x.bin',
-  name: 'x.bin',
+  name: parseFileName('x.bin'),
   root: null,
   type: 'file',
   files: 1,

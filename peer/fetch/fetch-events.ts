@@ -1,4 +1,5 @@
 /** What a fetch tells whoever runs it, as it goes. One closed set, for the display, for `--json` and for tests. */
+import type { FileName } from '../../common/core/file-name.js';
 import type { ContentRoot } from '../../common/core/root.js';
 
 export type FetchPhase = 'lookup' | 'connect' | 'check' | 'fetch' | 'finish';
@@ -38,7 +39,7 @@ export type FetchEvent =
 export interface FetchResult {
   /** Full path of the finished file or folder. */
   readonly path: string;
-  readonly name: string;
+  readonly name: FileName;
   readonly root: ContentRoot | null;
   readonly type: 'file' | 'folder';
   readonly files: number;

@@ -3,7 +3,6 @@
  *
  *     is it there already? ──► check the part ──► download ──► publish
  */
-import type { Bitfield } from '../../common/core/bitfield.js';
 import { chunkCount } from '../../common/core/chunks.js';
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import type { FileName } from '../../common/core/file-name.js';
@@ -13,6 +12,7 @@ import type { PeerAddress } from '../../common/core/peer-address.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
 import { hashFileRoot } from '../hash/file-root.js';
+import type { PartCheck } from '../store/part-check.js';
 import { partPaths } from '../store/part-paths.js';
 import { PartStore } from '../store/part-store.js';
 import type { Catalog } from './catalog.js';
@@ -124,7 +124,8 @@ async function fetchFrom(
   try {
     const isStartingAfresh = isFresh || !isMixable;
     if (isStartingAfresh) await store.discard();
-    const { had, damagedCount } = await checkPart(session, goal, store, isStartingAfresh);
+    const check = await checkPart(session, goal, store, isStartingAfresh);
+    const { had, damagedCount } = check;
     isEmpty = () => had.count === 0 && damagedCount === 0;
     let resumedBytes = 0;
     for (const [first, count] of had.runs()) resumedBytes += catalog.bytesOf(first, count);
@@ -134,7 +135,7 @@ async function fetchFrom(
     await checkFreeSpace(paths.folder, catalog.totalBytes - resumedBytes);
     session.phase('fetch', goal.name, catalog.totalBytes, resumedBytes);
     const hashes = isMixable ? undefined : new Uint8Array(catalog.unitCount * HASH_BYTES);
-    offer = isMixable && !isIndex ? offerOf(session, goal, store, had) : undefined;
+    offer = isMixable && !isIndex ? offerOf(session, goal, store, check) : undefined;
     const onLanded = (unit: number, hash: Uint8Array) => {
       hashes?.set(hash, unit * HASH_BYTES);
       offer?.landed(unit, hash);
@@ -168,11 +169,11 @@ function offerOf(
   session: FetchSession,
   { name, root, catalog, folder }: Goal,
   store: PartStore,
-  had: Bitfield,
+  { had, foundHashes }: PartCheck,
 ): Offer | undefined {
   const { offering } = session.ports;
   if (offering === undefined || root === undefined) return undefined;
-  return new Offer(offering, { name, root, catalog, had, folder, pathOf: (fileIndex) => store.pathOf(fileIndex) });
+  return new Offer(offering, { name, root, catalog, had, foundHashes, folder, pathOf: (index) => store.pathOf(index) });
 }
 
 /** What an earlier run left that is right. */

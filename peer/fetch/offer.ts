@@ -50,6 +50,8 @@ export interface OfferedContent {
   readonly catalog: Catalog;
   /** The units that are here; the fetch keeps it up to date. */
   readonly had: Bitfield;
+  /** By index of the file, the hash of each file of one chunk that an earlier run brought. */
+  readonly foundHashes: ReadonlyMap<number, Uint8Array>;
   /** `undefined` for a single file. */
   readonly folder: OfferedFolder | undefined;
   /** Where each file is while it is fetched. */
@@ -71,7 +73,7 @@ export class Offer {
     this.#ports = ports;
     this.#content = content;
     this.#holding = new GrowingHolding(content.had);
-    const { catalog, folder, name, root, had } = content;
+    const { catalog, folder, name, root, had, foundHashes } = content;
     const { indexCount, sizeBytes, type } = wholeOf(content);
     this.#announcement = {
       name,
@@ -85,7 +87,10 @@ export class Offer {
       this.#folder = { name, root, manifest: folder.manifest, source, holding: this.#holding.folder(indexCount) };
       ports.index.add(this.#folder);
     }
-    for (const [index, { hashes }] of catalog.files.entries()) if (hashes !== undefined) this.#serve(index, hashes);
+    for (const [index, file] of catalog.files.entries()) {
+      const hashes = file.hashes ?? foundHashes.get(index);
+      if (hashes !== undefined) this.#serve(index, hashes);
+    }
     ports.announcer.announce([this.#announcement]);
   }
 
@@ -107,7 +112,7 @@ export class Offer {
     const { keep } = this.#ports;
     if (keep === undefined) return;
     const contents = await this.#finished(path);
-    // A file of one chunk that an earlier run brought has no hash here: the whole is to be shared anew.
+    // A file whose hash function is not the one that was taken for it has no hash here: the whole is to be shared anew.
     if (contents === undefined) return;
     this.#isKept = true;
     keep(this.#folder === undefined ? 'file' : 'folder', path, contents);

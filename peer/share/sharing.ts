@@ -79,7 +79,17 @@ export class Sharing {
 
   /** Shares files and folders. Throws what `scanPaths` and `Indexer` throw; then nothing of a failed path is shared. */
   async share(paths: readonly string[]): Promise<void> {
-    const scan = await scanPaths(paths, this.#events.note);
+    await this.#index(await scanPaths(paths, this.#events.note));
+  }
+
+  /** Shares one file or folder under a name that its path need not have. Throws as `share`. */
+  async shareAs(kind: 'file' | 'folder', path: string, name: FileName): Promise<void> {
+    const scan = await this.#rescan(newShare(kind, { path, name }));
+    if (scan === undefined) throw new ShoalError('NOT_FOUND', 'local', `There is no ${kind} "${path}" any more.`);
+    await this.#index(scan);
+  }
+
+  async #index(scan: Scan): Promise<void> {
     const files = [...scan.files, ...scan.folders.flatMap((folder) => folder.files)];
     this.#events.scanned(
       files.length,
@@ -110,7 +120,8 @@ export class Sharing {
     this.#ports.reader.forget(content);
     if (!this.#ports.index.remove(content)) return;
     this.#events.changed(content);
-    const share = this.#shares.get(content.name.split('/')[0] ?? '');
+    // One file of a folder may have been fetched alone, and goes by the name that it has in there.
+    const share = this.#shares.get(content.name) ?? this.#shares.get(content.name.split('/')[0] ?? '');
     if (share !== undefined) this.#settle(share);
   }
 

@@ -21,6 +21,8 @@ export interface PartCheck {
   readonly had: Bitfield;
   /** Units that the journal claimed and that are wrong or gone. */
   readonly damagedCount: number;
+  /** By index of the file, the hashes of those that are right and that their root alone told so: nobody gave any. */
+  readonly foundHashes: ReadonlyMap<number, Uint8Array>;
 }
 
 interface CheckedRun extends HashSegment {
@@ -38,6 +40,7 @@ export async function checkParts(
   onProgress: (doneBytes: number) => void,
 ): Promise<PartCheck> {
   const had = new Bitfield(catalog.unitCount);
+  const foundHashes = new Map<number, Uint8Array>();
   let damagedCount = 0;
   let doneBytes = 0;
   const tasks = tasksOf(catalog, claimed, pathOf);
@@ -48,7 +51,8 @@ export async function checkParts(
       const results = await pool.hash(runs, hashName);
       for (const [index, run] of runs.entries()) {
         // Awaited before it is added: others add while this waits.
-        const runDamagedCount = await takeResult(run, await oneByOne(run, results[index], pool, hashName), catalog, pool, had);
+        const result = await oneByOne(run, results[index], pool, hashName);
+        const runDamagedCount = await takeResult(run, result, catalog, pool, { had, foundHashes });
         damagedCount += runDamagedCount;
         doneBytes += run.chunkCount * CHUNK_BYTES;
       }
@@ -56,7 +60,7 @@ export async function checkParts(
     }
   };
   await Promise.all(Array.from({ length: 2 * pool.threadCount }, checkSome));
-  return { had, damagedCount };
+  return { had, damagedCount, foundHashes };
 }
 
 /** A run that could not be read whole is read chunk by chunk: a file that was cut, or a bad block, costs no good chunk. */
@@ -81,15 +85,17 @@ async function takeResult(
   result: SegmentResult | undefined,
   catalog: Catalog,
   pool: HashPool,
-  had: Bitfield,
+  { had, foundHashes }: { readonly had: Bitfield; readonly foundHashes: Map<number, Uint8Array> },
 ): Promise<number> {
   let damagedCount = 0;
   const file = catalog.files[run.fileIndex];
   for (let at = 0; at < run.chunkCount; at += 1) {
     const found = result?.kind === 'hashed' ? result.hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES) : undefined;
-    if (file !== undefined && found !== undefined && (await isRight(file, run.firstChunk + at, found, pool)))
+    if (file !== undefined && found !== undefined && (await isRight(file, run.firstChunk + at, found, pool))) {
       had.add(run.firstUnit + at);
-    else if (run.isClaimed) damagedCount += 1;
+      // A copy: a view would keep the hashes of its whole task.
+      if (file.hashes === undefined) foundHashes.set(run.fileIndex, Uint8Array.from(found));
+    } else if (run.isClaimed) damagedCount += 1;
   }
   return damagedCount;
 }

@@ -15,7 +15,7 @@ import type { Catalog } from '../fetch/catalog.js';
 import type { HashPool } from '../hash/hash-pool.js';
 import { diskError } from './disk-error.js';
 import { Journal, type JournalState, type KnownHashes, readJournal } from './journal.js';
-import { checkParts } from './part-check.js';
+import { checkParts, type PartCheck } from './part-check.js';
 import { PartFiles } from './part-files.js';
 import type { PartPaths } from './part-paths.js';
 import { publish } from './publish.js';
@@ -83,14 +83,9 @@ export class PartStore {
 
   /**
    * Prepares the part files for `catalog` and finds out what is there. `isFresh`: nothing is expected to be, whatever a journal says.
-   * Returns the units that are had, and how many the journal claimed in vain.
+   * Returns what was found there.
    */
-  async begin(
-    catalog: Catalog,
-    isFresh: boolean,
-    pool: HashPool,
-    onProgress: (doneBytes: number) => void,
-  ): Promise<{ had: Bitfield; damagedCount: number }> {
+  async begin(catalog: Catalog, isFresh: boolean, pool: HashPool, onProgress: (doneBytes: number) => void): Promise<PartCheck> {
     const { paths, root, name } = this.#options;
     this.#catalog = catalog;
     const files = new PartFiles(paths.part, catalog);
@@ -117,7 +112,7 @@ export class PartStore {
         for (const [first, count] of had.runs())
           for (let unit = first; unit < first + count; unit += 1) if (!claimed.has(unit)) this.#fresh.push(unit);
       } else await this.#newJournal(catalog, root, name, had);
-      return { had, damagedCount };
+      return { had, damagedCount, foundHashes: check?.foundHashes ?? new Map() };
     } catch (error) {
       throw diskError(error, paths.part);
     }
