@@ -1,6 +1,8 @@
 /** Processes that a benchmark starts, reads and stops; the built commands among them, with what the probe saw of them. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -62,10 +64,10 @@ export class LocalProcess {
     return this.#child.pid;
   }
 
-  /** The first line of its standard output that begins with `start`. */
-  line(start: string): Promise<string> {
+  /** The first line of its standard output that begins with `start`. Throws when it ends before, or takes longer than `limitMs`. */
+  line(start: string, limitMs = READY_MS): Promise<string> {
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => reject(this.#failure(`did not print "${start}" in time`)), READY_MS);
+      const timer = setTimeout(() => reject(this.#failure(`did not print "${start}" in time`)), limitMs);
       this.#onLine = () => {
         const found = this.#lines.find((line) => line.startsWith(start));
         if (found === undefined && running.has(this.#child)) return;
@@ -102,6 +104,16 @@ export class LocalProcess {
 /** Stops several at the same time. */
 export async function stopAll(processes: readonly LocalProcess[]): Promise<void> {
   await Promise.all(processes.map((one) => one.stop()));
+}
+
+/** Ports of loopback that were free a moment ago, for programs that cannot say which one they took. */
+export async function freePorts(count: number): Promise<readonly number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
+  await Promise.all(servers.map((server) => once(server, 'listening')));
+  const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  for (const server of servers) server.close();
+  await Promise.all(servers.map((server) => once(server, 'close')));
+  return ports;
 }
 
 /** `tracker` or `peer` as built, with its caches below `folder`. */

@@ -14,7 +14,7 @@ import { createScratch, writeSample } from '../scratch.js';
 import { aria2 } from './aria2.js';
 import { curl } from './curl.js';
 import { libtorrent } from './libtorrent.js';
-import { type Contender, type FetchCost, type Program, type Setup, SHARER_COUNT } from './program.js';
+import { type Contender, type FetchCost, missingAdvice, type Program, type Setup, SHARER_COUNT } from './program.js';
 import { shoal } from './shoal.js';
 import { hashPieces, torrentOf } from './torrent.js';
 
@@ -71,13 +71,6 @@ async function main(args: readonly string[]): Promise<void> {
   } finally {
     scratch.remove();
   }
-}
-
-/** `undefined` when nothing is missing. */
-function missingAdvice(missing: readonly Program[]): string | undefined {
-  if (missing.length === 0) return undefined;
-  const names = missing.map(({ name }) => name).join(', ');
-  return `Left out, because it is not installed: ${names}. On Debian: apt-get install ${missing.flatMap(({ packages }) => packages).join(' ')}`;
 }
 
 /** Prepares all, then lets them fetch by turns; a first round, in which the content is checked too, does not count. */

@@ -1,9 +1,7 @@
 /** curl from nginx in the comparison: one connection, nothing verified. It is the yardstick, for no work is left out but that. */
-import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { basename, dirname, join } from 'node:path';
-import { LocalProcess } from '../processes.js';
+import { freePorts, LocalProcess } from '../processes.js';
 import { measureFetch, type Program, printedBy, shownCommand, TOOL_ENV } from './program.js';
 
 /** Milliseconds in which nginx has to answer. */
@@ -21,7 +19,7 @@ export const curl: Program = {
   },
 
   async prepare({ folder, samplePath, targetPath, limitMs, atEnd }) {
-    const port = await freePort();
+    const [port = 0] = await freePorts(1);
     const configPath = join(folder, 'nginx.conf');
     const config = nginxConfig(folder, dirname(samplePath), port);
     writeFileSync(configPath, config);
@@ -56,14 +54,4 @@ http {
   server { listen 127.0.0.1:${port}; root ${root}; }
 }
 `;
-}
-
-/** A port that was free a moment ago: nginx does not say which one it took. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
 }

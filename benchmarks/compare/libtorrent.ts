@@ -12,10 +12,10 @@ const SAY_VERSION = 'import libtorrent, platform; print(libtorrent.__version__, 
 export const libtorrent: Program = {
   name: 'libtorrent',
   packages: ['python3-libtorrent'],
-  version: () => found()?.version,
+  version: () => findLibtorrent()?.version,
 
   async prepare({ folder, samplePath, torrentPath, targetPath, limitMs, atEnd }) {
-    const python = found()?.python ?? 'python3';
+    const python = findLibtorrent()?.python ?? 'python3';
     const start = (...args: string[]) => new LocalProcess('libtorrent', python, [SCRIPT, ...args], TOOL_ENV);
     const seeders = Array.from({ length: SHARER_COUNT }, () => start('seed', torrentPath, dirname(samplePath)));
     atEnd(() => stopAll(seeders));
@@ -30,7 +30,8 @@ export const libtorrent: Program = {
   },
 };
 
-function found(): { python: string; version: string } | undefined {
+/** The Python that has libtorrent, and its version. */
+export function findLibtorrent(): { python: string; version: string } | undefined {
   for (const python of PYTHONS) {
     const version = printedBy(python, ['-c', SAY_VERSION]);
     if (version !== undefined) return { python, version };

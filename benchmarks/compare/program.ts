@@ -53,6 +53,13 @@ export interface Program {
   prepare(setup: Setup): Promise<Contender>;
 }
 
+/** What to install where programs are missing; `undefined` when none is. */
+export function missingAdvice(missing: readonly Pick<Program, 'name' | 'packages'>[]): string | undefined {
+  if (missing.length === 0) return undefined;
+  const names = missing.map(({ name }) => name).join(', ');
+  return `Left out, because it is not installed: ${names}. On Debian: apt-get install ${missing.flatMap(({ packages }) => packages).join(' ')}`;
+}
+
 /** What a program prints, on both channels; `undefined` if it cannot be run. */
 export function printedBy(file: string, args: readonly string[]): string | undefined {
   try {
@@ -82,7 +89,8 @@ export async function measureFetch(
   };
 }
 
-function cpuMs(process: number | 'self' | 'none', whose: 'own' | 'ended children'): number {
+/** User and system time; NaN where there is no such process, or no `/proc`. */
+export function cpuMs(process: number | 'self' | 'none', whose: 'own' | 'ended children'): number {
   try {
     return cpuMsOfStat(readFileSync(`/proc/${process}/stat`, 'utf8'), whose);
   } catch {

@@ -1,65 +1,70 @@
 /**
  * `npm run bench:swarm`: how far swarms are from the fluid bound. It asserts nothing; it prints, draws and saves.
  *
- * Options: `--only sim` · `--peers 10,100` · `--chunks 256` · `--seed 1` · `--runs 1` · `--no-save`.
+ * Options: `--only real|sim` · `--quick` (small and few) · `--size 256m` · `--peers 10,100` · `--chunks 256` · `--seed 1` · `--runs 3` ·
+ * `--directory DIR` · `--no-save`.
  */
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { originOf, reportText, type Section, saveReport, sectionText } from '../report.js';
+import { runProgram, USUAL_OPTIONS, type UsualSettings, usualSettings } from '../options.js';
+import { originOf, type ProgramUsed, reportText, type Section, saveReport, sectionText } from '../report.js';
+import { benchReal } from './real.js';
 import { benchSim } from './sim.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const PARTS = ['sim'] as const;
+const PARTS = ['real', 'sim'] as const;
 type Part = (typeof PARTS)[number];
+const MIB = 2 ** 20;
 
 const USAGE = `Usage: npm run bench:swarm -- [options]
 
-  --only PART    ${PARTS.join(', ')}; may be given several times (default: all)
-  --peers LIST   simulated fetchers (default 10,30,100,300,1000)
-  --chunks COUNT chunks of the simulated file (default 256)
-  --seed NUMBER  of the simulated swarms (default 1)
-  --runs COUNT   runs of which the median is taken, each simulated one with the next seed (default 1)
-  --no-save      print only; otherwise kept as benchmarks/results/<date>-<commit>-swarm.md, .json and .svg
+  --only PART     ${PARTS.join(', ')}; may be given several times (default: all)
+  --quick         a small file and few runs and peers
+  --size SIZE     bytes of the file that real processes fetch (default 256m)
+  --peers LIST    simulated fetchers (default 10,30,100,300,1000)
+  --chunks COUNT  chunks of the simulated file (default 256)
+  --seed NUMBER   of the simulated swarms (default 1)
+  --runs COUNT    runs of which the median is taken, each simulated one with the next seed (default 3 real ones, 1 simulated)
+  --directory DIR where the files go (default: in memory if there is room, else the temporary folder)
+  --no-save       print only; otherwise kept as benchmarks/results/<date>-<commit>-swarm.md, .json and .svg
 `;
 
-interface Settings {
+interface Settings extends UsualSettings {
   readonly parts: readonly Part[];
   readonly fetcherCounts: readonly number[];
   readonly chunkCount: number;
   readonly seed: number;
-  readonly runCount: number;
-  readonly isSaved: boolean;
 }
 
 interface Measured {
   readonly sections: readonly Section[];
   readonly picture?: string;
+  readonly programs?: readonly ProgramUsed[];
 }
 
 function settingsOf(args: readonly string[]): Settings | undefined {
   const { values } = parseArgs({
     args: [...args],
     options: {
+      ...USUAL_OPTIONS,
       only: { type: 'string', multiple: true },
-      peers: { type: 'string', default: '10,30,100,300,1000' },
+      peers: { type: 'string' },
       chunks: { type: 'string', default: '256' },
       seed: { type: 'string', default: '1' },
-      runs: { type: 'string', default: '1' },
-      'no-save': { type: 'boolean' },
-      help: { type: 'boolean', short: 'h' },
     },
   });
   if (values.help === true) return undefined;
   const unknown = values.only?.find((part) => !PARTS.some((known) => known === part));
   if (unknown !== undefined) throw new Error(`--only must be one of ${PARTS.join(', ')}, not "${unknown}".`);
+  const usual = usualSettings(values);
+  const peers = values.peers ?? (usual.isQuick ? '10,30,100' : '10,30,100,300,1000');
   return {
+    ...usual,
     parts: PARTS.filter((part) => values.only?.includes(part) ?? true),
-    fetcherCounts: values.peers.split(',').map((text) => numberOf('--peers', text, 1, 5000)),
+    fetcherCounts: peers.split(',').map((text) => numberOf('--peers', text, 1, 5000)),
     chunkCount: numberOf('--chunks', values.chunks, 2, 100_000),
     seed: numberOf('--seed', values.seed, 0, 2 ** 31),
-    runCount: numberOf('--runs', values.runs, 1, 1000),
-    isSaved: values['no-save'] !== true,
   };
 }
 
@@ -71,9 +76,18 @@ function numberOf(flag: string, text: string, least: number, most: number): numb
 }
 
 function measure(part: Part, settings: Settings): Promise<Measured> {
+  const { isQuick, sizeBytes, runCount } = settings;
+  const note = (line: string) => void process.stderr.write(`${line}\n`);
   switch (part) {
+    case 'real':
+      return benchReal({
+        sizeBytes: sizeBytes ?? (isQuick ? 64 : 256) * MIB,
+        runCount: runCount ?? (isQuick ? 1 : 3),
+        directory: settings.directory,
+        note,
+      });
     case 'sim':
-      return benchSim({ ...settings, note: (line) => process.stderr.write(`${line}\n`) });
+      return benchSim({ ...settings, runCount: runCount ?? 1, note });
   }
 }
 
@@ -86,23 +100,19 @@ async function main(args: readonly string[]): Promise<void> {
   const origin = originOf(ROOT, ['npm run bench:swarm', ...(args.length > 0 ? ['--', ...args] : [])].join(' '));
   process.stdout.write(reportText(origin, []));
   const sections: Section[] = [];
+  const programs: ProgramUsed[] = [];
   let picture: string | undefined;
   for (const part of settings.parts) {
     const measured = await measure(part, settings);
     sections.push(...measured.sections);
+    programs.push(...(measured.programs ?? []));
     picture ??= measured.picture;
     process.stdout.write(`${measured.sections.map(sectionText).join('\n')}\n`);
   }
   if (!settings.isSaved) return;
-  const path = saveReport(`${ROOT}benchmarks/results`, origin, sections, 'swarm');
+  const path = saveReport(`${ROOT}benchmarks/results`, { ...origin, programs }, sections, 'swarm');
   if (picture !== undefined) writeFileSync(`${path}.svg`, picture);
   process.stdout.write(`\nSaved as ${path}.md, .json${picture === undefined ? '' : ' and .svg'}\n`);
 }
 
-main(process.argv.slice(2)).then(
-  () => undefined,
-  (error: unknown) => {
-    process.stderr.write(`bench:swarm: ${error instanceof Error ? error.message : String(error)}\n`);
-    process.exitCode = 1;
-  },
-);
+runProgram('bench:swarm', main);
