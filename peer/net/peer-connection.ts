@@ -5,18 +5,21 @@
  * oldest reply is due and how much of it is there (`head`), and the download decides.
  * Invariant: requests that were not answered when the connection ends all fail, once.
  */
-import { protocolError, ShoalError } from '../../common/core/errors.js';
+import { asShoalError, protocolError, ShoalError } from '../../common/core/errors.js';
 import { formatPeerAddress, type PeerAddress } from '../../common/core/peer-address.js';
 import type { Clock } from '../../common/ports/clock.js';
 import type { ByteStream, Dialer, StreamHandlers } from '../../common/ports/net.js';
 import { type ContentRef, formatPeerRequest, type HaveNews, parseHaveNews } from '../../common/wire/peer-lines.js';
 import type { Slot, SlotMemory } from '../hash/slot-memory.js';
 import { ReplyParser } from './reply-parser.js';
+import { type ConnectionsWatch, ReplyTimes } from './reply-times.js';
 
 export interface PeerConnectionPorts {
   readonly dialer: Dialer;
   readonly clock: Clock;
   readonly slots: Pick<SlotMemory, 'take' | 'release' | 'whenFree' | 'wakeNext'>;
+  /** Hears where the time of each connection goes. */
+  readonly watch?: ConnectionsWatch;
 }
 
 interface OpenRequest {
@@ -43,6 +46,7 @@ export class PeerConnection {
   readonly address: PeerAddress;
   readonly #ports: PeerConnectionPorts;
   readonly #parser: ReplyParser;
+  readonly #times: ReplyTimes;
   readonly #open: OpenRequest[] = [];
   /** Request lines that this turn of the event loop has still to send. */
   readonly #unsent: string[] = [];
@@ -59,15 +63,21 @@ export class PeerConnection {
   /** Connects. Throws `NETWORK`. */
   static async connect(ports: PeerConnectionPorts, address: PeerAddress, timeoutMs: number): Promise<PeerConnection> {
     const connection = new PeerConnection(ports, address);
-    connection.#stream = await ports.dialer.dial({ host: address.ip, port: address.port }, timeoutMs, () =>
-      connection.#handlers(),
-    );
-    return connection;
+    try {
+      const to = { host: address.ip, port: address.port };
+      connection.#stream = await ports.dialer.dial(to, timeoutMs, () => connection.#handlers());
+      connection.#times.connected(ports.clock.nowMs());
+      return connection;
+    } catch (error) {
+      connection.close(asShoalError(error));
+      throw error;
+    }
   }
 
   private constructor(ports: PeerConnectionPorts, address: PeerAddress) {
     this.#ports = ports;
     this.address = address;
+    this.#times = new ReplyTimes(formatPeerAddress(address), ports.clock.nowMs(), ports.watch, () => this.#heldMs);
     this.#parser = new ReplyParser({
       takeSlot: () => ports.slots.take(),
       releaseSlot: (slot) => ports.slots.release(slot),
@@ -130,6 +140,7 @@ export class PeerConnection {
   close(reason: ShoalError): void {
     if (this.#failure !== undefined) return;
     this.#failure = reason;
+    this.#times.closed(this.#ports.clock.nowMs());
     this.#parser.close();
     this.#stream?.destroy();
     for (const request of this.#open.splice(0)) request.reject(reason);
@@ -139,7 +150,10 @@ export class PeerConnection {
     const failure = this.#failure;
     if (failure !== undefined) return Promise.reject(failure);
     return new Promise((resolve, reject) => {
-      if (this.#open.length === 0) this.#beginHead();
+      if (this.#open.length === 0) {
+        this.#beginHead();
+        this.#times.asked(this.#headSinceMs);
+      }
       this.#open.push({ resolve, reject });
       this.#parser.expect(expected);
       if (this.#parser.isStarved) this.#waitForSlot();
@@ -161,6 +175,7 @@ export class PeerConnection {
   #settle(answer: (request: OpenRequest) => void): void {
     const request = this.#open.shift();
     this.#beginHead();
+    this.#times.ended(this.#headSinceMs, this.#open.length > 0);
     if (request !== undefined) answer(request);
   }
 
@@ -178,6 +193,7 @@ export class PeerConnection {
     if (this.#failure !== undefined) return;
     try {
       this.#surplus = this.#parser.receive(bytes);
+      if (this.#times.isWaiting && this.#parser.replyBytes > 0) this.#times.began(this.#ports.clock.nowMs());
     } catch (error) {
       const text = error instanceof Error ? error.message : String(error);
       this.close(protocolError(`Peer ${formatPeerAddress(this.address)} broke the protocol. ${text}`));
@@ -191,6 +207,7 @@ export class PeerConnection {
     // In the queue once: a second wake-up would be of no use here, and missing elsewhere.
     if (this.#isWaitingForSlot) return;
     this.#isWaitingForSlot = true;
+    this.#times.starved(this.#ports.clock.nowMs());
     this.#stream?.pause();
     this.#ports.slots.whenFree(() => {
       this.#isWaitingForSlot = false;
@@ -200,6 +217,7 @@ export class PeerConnection {
       }
       if (!this.#parser.retrySlot()) return this.#waitForSlot();
       this.#beginHead();
+      this.#times.resumed(this.#headSinceMs);
       const surplus = this.#surplus;
       this.#surplus = undefined;
       if (surplus !== undefined) this.#receive(surplus);

@@ -1,0 +1,168 @@
+/**
+ * Where the time of one connection to a peer goes, seen from the asking side. Pure: time is passed in, and each event costs one step.
+ *
+ *     idle ── asked ──► waiting ── began ──► receiving ── ended ──► waiting (more are open) or idle
+ *                          ▲  └── starved ──► starved ──┐
+ *                          └──────── resumed ───────────┘
+ *
+ * What it tells: requests are open all the time (pipelined), so a peer whose uplink or network is slow has its bytes on the way without
+ * a gap, and the time goes into receiving; a peer that is slow to begin (its disk, its queue) leaves gaps before each reply, and the
+ * time goes into waiting. Time in which we ourselves had no memory for its bytes, or our own rate limit held them back, is neither.
+ * Invariant: each moment belongs to one state, so the times add up to the age of the connection.
+ */
+
+export type ReplyState = 'idle' | 'waiting' | 'receiving' | 'starved';
+
+/** Milliseconds and counts, added up. */
+export interface ReplyTotals {
+  /** Requests were open, and no byte of the oldest reply was here. */
+  readonly waitMs: number;
+  /** The oldest reply was here in part. */
+  readonly receiveMs: number;
+  /** All our memory for chunks was taken, and so nothing was read from this peer. */
+  readonly starvedMs: number;
+  /** Our own rate limit kept us from reading what was due. */
+  readonly heldBackMs: number;
+  /** Replies whose request was sent while no other was open: each waits for a way there and back. */
+  readonly freshCount: number;
+  /** Shortest way there and back: to connect, or from such a request to its reply. `null` where it never connected. */
+  readonly roundTripMs: number | null;
+}
+
+/** Hears of one connection. */
+export interface ConnectionWatch {
+  /** `beforeMs` is how long the state before lasted, `heldBackMs` what of that our own rate limit took. */
+  turned(before: ReplyState, state: ReplyState, nowMs: number, beforeMs: number, heldBackMs: number): void;
+  /** It has ended; nothing comes after this. */
+  closed(totals: ReplyTotals): void;
+}
+
+/** Hears of all connections. */
+export interface ConnectionsWatch {
+  /** A connection is made to the peer of this address. */
+  watchConnection(address: string, times: ReplyTimes): ConnectionWatch;
+}
+
+export class ReplyTimes {
+  readonly #spentMs = { idle: 0, waiting: 0, receiving: 0, starved: 0, heldBack: 0 };
+  readonly #limiterMs: () => number;
+  readonly #watch: ConnectionWatch | undefined;
+  #state: ReplyState = 'idle';
+  #sinceMs: number;
+  /** What the limiter said then. */
+  #limiterMark = 0;
+  #headSinceMs: number;
+  #isFresh = false;
+  #freshCount = 0;
+  #roundTripMs: number | null = null;
+
+  /** `limiterMs`: milliseconds so far in which a rate limit of ours held the connection back. */
+  constructor(address: string, nowMs: number, watch?: ConnectionsWatch, limiterMs = () => 0) {
+    this.#sinceMs = nowMs;
+    this.#headSinceMs = nowMs;
+    this.#limiterMs = limiterMs;
+    this.#watch = watch?.watchConnection(address, this);
+  }
+
+  /** Whether no byte of the oldest reply was told of. */
+  get isWaiting(): boolean {
+    return this.#state === 'waiting';
+  }
+
+  /** The connection, which was dialed when this was made, is up. */
+  connected(nowMs: number): void {
+    this.#roundTripMs = nowMs - this.#sinceMs;
+  }
+
+  /** A request was sent while no other was open. */
+  asked(nowMs: number): void {
+    this.#becomeHead(nowMs);
+    this.#isFresh = true;
+  }
+
+  /** Bytes of the oldest reply are here, and not all. */
+  began(nowMs: number): void {
+    this.#noteFirst(nowMs);
+    this.#turn('receiving', nowMs);
+  }
+
+  /** The oldest reply is whole; `isMore` where another request is open. */
+  ended(nowMs: number, isMore: boolean): void {
+    this.#noteFirst(nowMs);
+    if (isMore) this.#becomeHead(nowMs);
+    else this.#turn('idle', nowMs);
+  }
+
+  /** We have no memory for what is due. */
+  starved(nowMs: number): void {
+    this.#isFresh = false;
+    this.#turn('starved', nowMs);
+  }
+
+  /** We have memory again. */
+  resumed(nowMs: number): void {
+    this.#becomeHead(nowMs);
+  }
+
+  /** The connection has ended. */
+  closed(nowMs: number): void {
+    this.#turn('idle', nowMs);
+    this.#watch?.closed(this.totals());
+  }
+
+  /** What was until the last change of state. */
+  totals(): ReplyTotals {
+    const { waiting, receiving, starved, heldBack } = this.#spentMs;
+    return {
+      waitMs: waiting,
+      receiveMs: receiving,
+      starvedMs: starved,
+      heldBackMs: heldBack,
+      freshCount: this.#freshCount,
+      roundTripMs: this.#roundTripMs,
+    };
+  }
+
+  #noteFirst(nowMs: number): void {
+    if (!this.#isFresh) return;
+    this.#isFresh = false;
+    this.#freshCount += 1;
+    this.#roundTripMs = Math.min(this.#roundTripMs ?? Number.POSITIVE_INFINITY, nowMs - this.#headSinceMs);
+  }
+
+  #becomeHead(nowMs: number): void {
+    this.#headSinceMs = nowMs;
+    this.#turn('waiting', nowMs);
+  }
+
+  #turn(state: ReplyState, nowMs: number): void {
+    const before = this.#state;
+    if (state === before) return;
+    const beforeMs = nowMs - this.#sinceMs;
+    const limiterMs = this.#limiterMs();
+    // While nothing is due, or we have no memory for it, the limit holds nobody up.
+    const isDue = before === 'waiting' || before === 'receiving';
+    const heldBackMs = isDue ? Math.min(beforeMs, limiterMs - this.#limiterMark) : 0;
+    this.#limiterMark = limiterMs;
+    this.#spentMs.heldBack += heldBackMs;
+    this.#spentMs[before] += beforeMs - heldBackMs;
+    this.#sinceMs = nowMs;
+    this.#state = state;
+    this.#watch?.turned(before, state, nowMs, beforeMs, heldBackMs);
+  }
+}
+
+export const NO_TOTALS: ReplyTotals = { waitMs: 0, receiveMs: 0, starvedMs: 0, heldBackMs: 0, freshCount: 0, roundTripMs: null };
+
+/** The totals of two connections to one peer. */
+export function addTotals(left: ReplyTotals, right: ReplyTotals): ReplyTotals {
+  const roundTripMs = Math.min(left.roundTripMs ?? Number.POSITIVE_INFINITY, right.roundTripMs ?? Number.POSITIVE_INFINITY);
+  return {
+    waitMs: left.waitMs + right.waitMs,
+    receiveMs: left.receiveMs + right.receiveMs,
+    starvedMs: left.starvedMs + right.starvedMs,
+    heldBackMs: left.heldBackMs + right.heldBackMs,
+    freshCount: left.freshCount + right.freshCount,
+    roundTripMs: Number.isFinite(roundTripMs) ? roundTripMs : null,
+  };
+}
