@@ -106,7 +106,9 @@ export class SimPeer {
         plan: new Plan(had, random),
         store: STORE,
         swarm: { root: content.root, skippedCount: 0, introduction },
-        pool: { land: () => this.#after('land', this.#options.landMs, { kind: 'landed', hash: HASH } as const) },
+        pool: {
+          land: () => this.#after('land', this.#options.landMs, { kind: 'landed', hash: HASH, hashMs: 0, writeMs: 0 } as const),
+        },
         peers,
         findPeers: () => tracker.lookup(),
         patienceMs: PATIENCE_MS,

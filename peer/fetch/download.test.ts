@@ -17,7 +17,7 @@ import { Download } from './download.js';
 import { Plan } from './plan.js';
 
 const CHUNKS = 4;
-const LANDED: LandingResult = { kind: 'landed', hash: new Uint8Array(32) };
+const LANDED: LandingResult = { kind: 'landed', hash: new Uint8Array(32), hashMs: 0, writeMs: 0 };
 const content = testContent(seededBytes(CHUNKS * CHUNK_BYTES));
 const peers: ScriptedPeer[] = [];
 afterEach(async () => {

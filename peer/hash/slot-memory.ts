@@ -21,10 +21,12 @@ export interface Slot {
 
 export class SlotMemory {
   readonly shared: SharedArrayBuffer;
+  readonly slotCount: number;
   readonly #free: Slot[] = [];
   readonly #waiting: (() => void)[] = [];
 
   constructor(slotCount: number) {
+    this.slotCount = slotCount;
     this.shared = new SharedArrayBuffer(slotCount * SLOT_BYTES);
     for (let index = slotCount - 1; index >= 0; index -= 1) {
       const at = index * SLOT_BYTES;

@@ -46,7 +46,8 @@ export interface Landing {
 }
 
 export type LandingResult =
-  | { readonly kind: 'landed'; readonly hash: Uint8Array }
+  /** Checked and written, and how long each of the two took. */
+  | { readonly kind: 'landed'; readonly hash: Uint8Array; readonly hashMs: number; readonly writeMs: number }
   | { readonly kind: 'mismatch' }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };
 

@@ -11,6 +11,7 @@ import { asShoalError, systemCode } from '../../common/core/errors.js';
 import { HASH_BYTES, HASH_NAMES, type HashFunction } from '../../common/core/hash.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
 import { contentRoot } from '../../common/core/root.js';
+import { realClock } from '../../common/node/clock.js';
 import { hashFunction } from '../../common/node/hash.js';
 import { identityOf, sameIdentity } from './file-identity.js';
 import type { HashSegment, Landing, LandingResult, SegmentResult, WorkerSetup, WorkerTask } from './worker-task.js';
@@ -92,12 +93,14 @@ function readFully(fd: number, into: Buffer, position: number): boolean {
 
 function land(landing: Landing, hash: HashFunction): LandingResult {
   const chunk = slots.subarray(landing.slotOffset, landing.slotOffset + landing.lengthBytes);
+  const startedMs = realClock.nowMs();
   const found = hash(chunk);
   if (!isExpected(chunk, found, landing, hash)) return { kind: 'mismatch' };
+  const hashedMs = realClock.nowMs();
   try {
     let done = 0;
     while (done < chunk.length) done += writeSync(landing.fd, chunk, done, chunk.length - done, landing.position + done);
-    return { kind: 'landed', hash: found };
+    return { kind: 'landed', hash: found, hashMs: hashedMs - startedMs, writeMs: realClock.nowMs() - hashedMs };
   } catch (error) {
     return failure(error);
   }
