@@ -8,6 +8,7 @@ import { UPLOAD_SLOTS_MIN_COUNT } from '../common/core/limits.js';
 import type { HostPort, PeerAddress } from '../common/core/peer-address.js';
 import { parsePeerAddress, parsePort } from '../common/core/peer-address.js';
 import type { Clock } from '../common/ports/clock.js';
+import type { LoadPort } from '../common/ports/load.js';
 import type { Dialer, ListenPort } from '../common/ports/net.js';
 import type { Random } from '../common/ports/random.js';
 import { Announcer, type AnnouncerEvents } from './discovery/announcer.js';
@@ -34,6 +35,8 @@ export interface NodePorts {
   readonly random: Random;
   /** Milliseconds since 1970, for the age of files. */
   readonly epochNowMs: () => number;
+  /** How busy the machine is, for what a fetch says of itself; left out, it does without. */
+  readonly load?: LoadPort;
 }
 
 export interface NodeEvents extends SharingEvents, AnnouncerEvents {

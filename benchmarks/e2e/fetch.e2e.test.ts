@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, stat, symlink, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { isFile, type SharedOne, Workshop } from '../../common/testkit/spawned-command.js';
+import type { FetchResult } from '../../peer/fetch/fetch-events.js';
 
 const NAME = 'Größe 图 &%20.bin';
 const bytes = randomBytes(3 * 524_288 + 77);
@@ -50,6 +51,19 @@ describe('fetching what is shared', () => {
     const { code, stdout } = await shop.run('peer', ['fetch', shared.link, '--out', out, '--json']);
     expect(code).toBe(0);
     expect(eventOf(stdout, 'done')).toMatchObject({ alreadyThere: true, fetchedBytes: 0 });
+  });
+
+  test('it says what limited it: a line, with --why a table, and as JSON', async () => {
+    const person = await shop.run('peer', ['fetch', shared.link, '--out', shop.path('why.bin'), '--why']);
+    expect(person.stdout).toMatch(/\n(limited by|too short to tell) .*\n\nstage +time +share +meaning\nlookup /);
+    expect(person.stdout).toMatch(/\nmain thread .* busy; late by \d+ ms at most.*\n/);
+    const program = await shop.run('peer', ['fetch', shared.link, '--out', shop.path('why.json.bin'), '--json']);
+    const { why, peers } = eventOf(program.stdout, 'done') as Pick<FetchResult, 'why' | 'peers'>;
+    expect(Object.values(why.spentMs).reduce((sum, ms) => sum + ms, 0)).toBeCloseTo(why.totalMs, 3);
+    expect(why.work.landedCount).toBe(4);
+    expect(why.work.hashMs).toBeGreaterThan(0);
+    expect(why.load?.coresBusyMs).toBeGreaterThan(0);
+    expect(why.peers.map(({ address }) => address)).toEqual(expect.arrayContaining(peers.map(({ address }) => address)));
   });
 
   test('verify tells a right file from a wrong one', async () => {

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { parseFileName } from '../../common/core/file-name.js';
 import type { FetchResult } from '../fetch/fetch-events.js';
+import { StageTimes } from '../fetch/stage-times.js';
+import { explain } from '../fetch/verdict.js';
 import { JsonDisplay, PersonDisplay } from './fetch-display.js';
 
 let printed: string;
@@ -40,6 +42,7 @@ const result: FetchResult = {
   fetchedBytes: 1024,
   wastedBytes: 0,
   peers: [{ address: '10.0.0.1:5', bytes: 1024, chunks: 1 }],
+  why: explain(new StageTimes(0, 8).report(1000), undefined),
 };
 
 describe('a fetch shown to a person', () => {
@@ -47,8 +50,14 @@ describe('a fetch shown to a person', () => {
     new PersonDisplay(progress).result(result);
     expect(notes).toEqual(['stop']);
     expect(printed).toBe(
-      '/tmp/x.bin\nfetched 1 KiB in 1.0 s (1 KiB/s), 1 KiB were here before, verified\n  10.0.0.1:5  1 KiB  1 chunk  100%\n',
+      '/tmp/x.bin\nfetched 1 KiB in 1.0 s (1 KiB/s), 1 KiB were here before, verified\n  10.0.0.1:5  1 KiB  1 chunk  100%\n' +
+        'limited by the trackers: the lookup took 100 % of the time\n',
     );
+  });
+
+  test('where it was asked for, the end shows where the time went', () => {
+    new PersonDisplay(progress, true).result(result);
+    expect(printed).toMatch(/\nlimited by the trackers: .*\n\nstage +time +share +meaning\nlookup +1\.0 s +100 % /);
   });
 
   test('what is not verified says so, and what was there already too', () => {
@@ -86,7 +95,13 @@ describe('a fetch shown to a program', () => {
     display.result(result);
     const lines = printed.trimEnd().split('\n');
     expect(lines.map((line) => JSON.parse(line).event)).toEqual(['peer-failed', 'done']);
-    expect(JSON.parse(lines[1] ?? '')).toMatchObject({ alreadyThere: false, verified: true, fetchedBytes: 1024, root: null });
+    expect(JSON.parse(lines[1] ?? '')).toMatchObject({
+      alreadyThere: false,
+      verified: true,
+      fetchedBytes: 1024,
+      root: null,
+      why: result.why,
+    });
     expect(lines[1]).not.toContain('isAlreadyThere');
     expect(lines[0]).not.toContain('\u001b');
   });

@@ -3,6 +3,7 @@ import { formatBytes, formatDuration, formatRate } from '../../common/core/units
 import { printable } from '../../common/wire/tokens.js';
 import type { FetchEvent, FetchResult } from '../fetch/fetch-events.js';
 import type { Progress } from './progress.js';
+import { whyTable } from './why-table.js';
 
 export interface FetchDisplay {
   event(event: FetchEvent): void;
@@ -12,11 +13,14 @@ export interface FetchDisplay {
 /** For a person: progress and notes on standard error, the result on standard output. */
 export class PersonDisplay implements FetchDisplay {
   readonly #progress: Progress;
+  readonly #isWhy: boolean;
   /** Peers whose trouble was told: each is told once. */
   readonly #told = new Set<string>();
 
-  constructor(progress: Progress) {
+  /** `isWhy`: the end shows where the time went, as a table. */
+  constructor(progress: Progress, isWhy = false) {
     this.#progress = progress;
+    this.#isWhy = isWhy;
   }
 
   event(event: FetchEvent): void {
@@ -42,7 +46,7 @@ export class PersonDisplay implements FetchDisplay {
 
   result(result: FetchResult): void {
     this.#progress.stop();
-    this.#progress.result(resultText(result));
+    this.#progress.result(resultText(result) + (this.#isWhy ? `\n${tableOf(result)}` : ''));
   }
 }
 
@@ -86,8 +90,14 @@ function resultText(result: FetchResult): string {
       const percent = Math.round((peer.bytes * 100) / Math.max(1, result.fetchedBytes));
       return `  ${peer.address}  ${formatBytes(peer.bytes)}  ${peer.chunks} chunk${peer.chunks === 1 ? '' : 's'}  ${percent}%`;
     }),
+    result.why.text,
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function tableOf({ why, peers }: FetchResult): string {
+  const bytes = new Map(peers.map((peer) => [peer.address, peer.bytes]));
+  return whyTable(why, (address) => bytes.get(address) ?? 0);
 }
 
 /** For a program: every event as one line of JSON on standard output, `done` last. */

@@ -50,6 +50,7 @@ export const fetchCommand: CommandSpec = {
     ...SERVE_FLAGS,
     ...LIMIT_FLAGS,
     { name: 'timeout', type: 'text', value: 'TIME', help: 'give up when no chunk came for this long', default: '30s' },
+    { name: 'why', type: 'switch', help: 'print where the time went, stage by stage and peer by peer' },
     JSON_FLAG,
     QUIET_FLAG,
   ],
@@ -81,7 +82,7 @@ async function fetchOnce(input: CommandInput): Promise<number> {
   const isJson = input.switch('json') === true;
   const isQuiet = input.switch('quiet') === true;
   const progress = await createProgress({ isQuiet, isJson });
-  const display = isJson ? new JsonDisplay() : new PersonDisplay(progress);
+  const display = isJson ? new JsonDisplay() : new PersonDisplay(progress, input.switch('why') === true);
   const options = {
     source,
     shown: source.name ?? shown,

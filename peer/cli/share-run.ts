@@ -4,6 +4,7 @@ import { asShoalError } from '../../common/core/errors.js';
 import type { HashName } from '../../common/core/hash.js';
 import { formatHostPort, type HostPort, isLoopback } from '../../common/core/peer-address.js';
 import { epochNowMs, realClock, realRandom } from '../../common/node/clock.js';
+import { realLoad } from '../../common/node/load.js';
 import { tcpDialer, tcpListener } from '../../common/node/tcp.js';
 import { cacheFolder } from '../../common/node/user-folders.js';
 import type { RateLimitOptions } from '../net/rate-limits.js';
@@ -33,7 +34,7 @@ export function startNode(
   },
 ): Promise<PeerNode> {
   const { announce, limits, ...rest } = options;
-  const ports = { dialer: tcpDialer, listener: tcpListener, clock: realClock, random: realRandom, epochNowMs };
+  const ports = { dialer: tcpDialer, listener: tcpListener, clock: realClock, random: realRandom, epochNowMs, load: realLoad };
   const folder = process.env['SHOAL_CACHE_DIR'] ?? cacheFolder;
   const named = { ...(announce === undefined ? {} : { announce }), ...(limits === undefined ? {} : { limits }) };
   return createNode(ports, { ...rest, ...named, cacheFolder: folder });

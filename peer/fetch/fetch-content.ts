@@ -36,7 +36,7 @@ export async function fetchContent(ports: FetchPorts, options: FetchOptions): Pr
     if (await isGoalThere(session, goal)) return await reportThere(session, goal);
     return await fetchGoal(session, goal, false);
   } finally {
-    await session.finder.close();
+    await session.close();
   }
 }
 

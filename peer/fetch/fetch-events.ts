@@ -1,6 +1,7 @@
 /** What a fetch tells whoever runs it, as it goes. One closed set, for the display, for `--json` and for tests. */
 import type { FileName } from '../../common/core/file-name.js';
 import type { ContentRoot } from '../../common/core/root.js';
+import type { Why } from './verdict.js';
 
 export type FetchPhase = 'lookup' | 'connect' | 'check' | 'fetch' | 'finish';
 
@@ -55,4 +56,6 @@ export interface FetchResult {
   /** Bytes that arrived twice. */
   readonly wastedBytes: number;
   readonly peers: readonly { readonly address: string; readonly bytes: number; readonly chunks: number }[];
+  /** Where the time went, and what limited it. */
+  readonly why: Why;
 }

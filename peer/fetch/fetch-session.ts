@@ -4,6 +4,7 @@
 import { ShoalError } from '../../common/core/errors.js';
 import type { HostPort, PeerAddress } from '../../common/core/peer-address.js';
 import type { Clock } from '../../common/ports/clock.js';
+import type { LoadPort, LoadWatch } from '../../common/ports/load.js';
 import type { Dialer } from '../../common/ports/net.js';
 import type { Random } from '../../common/ports/random.js';
 import { ContentFinder } from '../discovery/find-content.js';
@@ -12,7 +13,9 @@ import type { FetchEvent, FetchPhase } from './fetch-events.js';
 import type { FetchSource } from './fetch-source.js';
 import { MetadataFetch } from './metadata.js';
 import type { OfferPorts } from './offer.js';
+import { StageTimes } from './stage-times.js';
 import type { SwarmPorts } from './swarm.js';
+import { explain, type Why } from './verdict.js';
 
 export interface FetchPorts {
   readonly dialer: Dialer;
@@ -23,6 +26,8 @@ export interface FetchPorts {
   readonly pool: HashPool;
   /** Where what is fetched is served meanwhile; `undefined` where it is not. */
   readonly offering?: OfferPorts;
+  /** How busy the machine is, for the verdict on what limited the fetch; left out, the verdict does without. */
+  readonly load?: LoadPort;
 }
 
 export interface FetchOptions {
@@ -48,18 +53,35 @@ export class FetchSession {
   readonly options: FetchOptions;
   readonly finder: ContentFinder;
   readonly startedMs: number;
+  readonly times: StageTimes;
+  readonly #load: LoadWatch | undefined;
 
   constructor(ports: FetchPorts, options: FetchOptions) {
     this.ports = ports;
-    this.swarmPorts = { ...ports, dialer: ports.peerDialer ?? ports.dialer, slots: ports.pool.slots };
     this.options = options;
     this.finder = new ContentFinder(ports, [...options.source.trackers, ...options.trackers]);
     this.startedMs = ports.clock.nowMs();
+    this.times = new StageTimes(this.startedMs, ports.pool.slots.slotCount);
+    this.#load = ports.load?.watch();
+    const dialer = ports.peerDialer ?? ports.dialer;
+    this.swarmPorts = { ...ports, dialer, slots: ports.pool.slots, watch: this.times };
+  }
+
+  /** Where the time went until now. */
+  why(): Why {
+    return explain(this.times.report(this.ports.clock.nowMs()), this.#load?.read());
+  }
+
+  /** Ends what the session opened. Idempotent. */
+  async close(): Promise<void> {
+    this.#load?.close();
+    await this.finder.close();
   }
 
   /** Announces a phase. Throws the signal's reason if the fetch is to stop. */
   phase(phase: FetchPhase, what: string, totalBytes = 0, doneBytes = 0): void {
     this.options.signal.throwIfAborted();
+    this.times.enter(phase, this.ports.clock.nowMs());
     this.options.onEvent({ event: 'phase', phase, what, totalBytes, doneBytes });
   }
 
@@ -81,6 +103,7 @@ export class FetchSession {
   /** Does `work` with connections to `peers`, which end with it. */
   async withMetadata<T>(peers: readonly PeerAddress[], work: (metadata: MetadataFetch) => Promise<T>): Promise<T> {
     const { onEvent, signal } = this.options;
+    this.times.enter('connect', this.ports.clock.nowMs());
     const metadata = new MetadataFetch(this.swarmPorts, this.ports.pool, peers, {
       peerFailed: (address, reason) => onEvent({ event: 'peer-failed', address, reason }),
       peerBanned: (address, reason) => onEvent({ event: 'peer-banned', address, reason }),

@@ -25,6 +25,7 @@ import type { SwarmContent } from './greeting.js';
 import { Offer, type OfferedFolder } from './offer.js';
 import { Plan } from './plan.js';
 import { checkFreeSpace, inspectTarget } from './target.js';
+import { timedPool, timedStore } from './timed-disk.js';
 
 /** A content with everything needed to fetch it. */
 export interface Goal {
@@ -195,13 +196,15 @@ interface DownloadWay {
 
 async function download(session: FetchSession, goal: Goal, how: DownloadWay): Promise<DownloadReport> {
   const { signal, onEvent, patienceMs, source } = session.options;
+  const { clock, pool } = session.ports;
   const { catalog, root } = goal;
   const { isMixable, isSwarm, ...parts } = how;
   const swarm = isSwarm ? swarmContent(session, goal) : undefined;
   const download = new Download(session.swarmPorts, {
     ...parts,
     catalog,
-    pool: session.ports.pool,
+    store: timedStore(how.store, clock, session.times),
+    pool: timedPool(pool, clock, session.times),
     ...(swarm === undefined ? {} : { swarm }),
     patienceMs,
     findPeers: async () => (isMixable ? await morePeers(session, source.content, root) : []),
@@ -278,5 +281,6 @@ function result(
     durationMs: session.ports.clock.nowMs() - session.startedMs,
     resumedBytes,
     ...report,
+    why: session.why(),
   };
 }

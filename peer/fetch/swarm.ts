@@ -12,6 +12,7 @@ import type { Dialer } from '../../common/ports/net.js';
 import type { Random } from '../../common/ports/random.js';
 import type { SlotMemory } from '../hash/slot-memory.js';
 import { PeerConnection } from '../net/peer-connection.js';
+import type { ConnectionsWatch } from '../net/reply-times.js';
 import { PeerScore } from './peer-score.js';
 
 /** Peers connected at once: more share the same link and cost memory. */
@@ -29,6 +30,8 @@ export interface SwarmPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly slots: Pick<SlotMemory, 'take' | 'release' | 'whenFree' | 'wakeNext'>;
+  /** Hears where the time of each connection goes. */
+  readonly watch?: ConnectionsWatch;
 }
 
 export interface SwarmEvents {
