@@ -88,6 +88,7 @@ describe('peers that have a part each', () => {
       await fetching;
       await expectWhole();
       expect(partial.askedChunks().sort((left, right) => left - right)).toEqual([0, 1, 2, 3, 4, 5]);
+      expect(partial.requests.filter(({ verb }) => verb === 'HAVE')).toHaveLength(2);
     },
   );
 });
