@@ -5,7 +5,7 @@
  * served under an old hash. A file in another state is reported once to `changed`. A part that is being fetched has no such state: it
  * is written by this process alone, and what of it is served was verified before.
  */
-import { type BigIntStats, fstat, read } from 'node:fs';
+import { fstat, fstatSync, read } from 'node:fs';
 import { chunkLength, chunkOffset } from '../../common/core/chunks.js';
 import { asShoalError, ShoalError, systemCode } from '../../common/core/errors.js';
 import { type FileIdentity, identityOf, sameIdentity } from '../hash/file-identity.js';
@@ -58,7 +58,8 @@ export class ChunkReader {
     const file = await this.#files.acquire(path);
     try {
       const { fd } = await file.handle;
-      return (await readFully(fd, span)) && (identity === undefined || (await isInState(fd, identity)));
+      if (!(await readFully(fd, span))) return false;
+      return identity === undefined || sameIdentity(await stateOf(fd, await file.isLocal), identity);
     } catch (error) {
       const code = systemCode(error) ?? '';
       // What took the file's place: nothing, a symlink, a folder, a socket.
@@ -106,10 +107,10 @@ function readOnce(fd: number, into: Uint8Array, offset: number, lengthBytes: num
   });
 }
 
-function isInState(fd: number, identity: FileIdentity): Promise<boolean> {
+/** In place where that waits for nobody: a thread for it costs more than the whole reading. */
+async function stateOf(fd: number, isLocal: boolean): Promise<FileIdentity> {
+  if (isLocal) return identityOf(fstatSync(fd, { bigint: true }));
   return new Promise((resolve, reject) => {
-    fstat(fd, { bigint: true }, (error: Error | null, stats: BigIntStats) =>
-      error === null ? resolve(sameIdentity(identityOf(stats), identity)) : reject(error),
-    );
+    fstat(fd, { bigint: true }, (error, stats) => (error === null ? resolve(identityOf(stats)) : reject(error)));
   });
 }

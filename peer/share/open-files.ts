@@ -9,11 +9,14 @@ import type { FileHandle } from 'node:fs/promises';
 import { ShoalError } from '../../common/core/errors.js';
 import { OPEN_FILES_MAX_COUNT } from '../../common/core/limits.js';
 import { breathe } from '../../common/node/clock.js';
+import { isOnLocalFileSystem } from '../../common/node/local-file-system.js';
 import { openPatiently } from '../../common/node/open-patiently.js';
 
 export interface OpenFile {
   readonly path: string;
   readonly handle: Promise<FileHandle>;
+  /** Whether a look at its state waits for nobody. */
+  readonly isLocal: Promise<boolean>;
   /** How many use it now. */
   users: number;
   /** Closed as soon as nobody uses it: its path may lead elsewhere by now. */
@@ -78,7 +81,7 @@ export class OpenFiles {
     // Never through a symlink that took the file's place, and never waiting for the other end of a pipe.
     const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
     const handle = openPatiently(path, flags, () => this.#makeRoom());
-    const file: OpenFile = { path, handle, users: 1, isStale: false };
+    const file: OpenFile = { path, handle, isLocal: isOnLocalFileSystem(path), users: 1, isStale: false };
     this.#files.set(path, file);
     handle.then(
       () => {

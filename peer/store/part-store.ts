@@ -91,10 +91,13 @@ export class PartStore {
     const files = new PartFiles(paths.part, catalog);
     this.#files = files;
     try {
-      await this.#dropSharedPart();
+      const isPartThere = await this.#dropSharedPart();
       const state = isFresh ? undefined : this.#state;
       const claimed = claimedUnits(state, catalog.unitCount);
-      const check = isFresh ? undefined : await checkParts(pool, catalog, claimed, (index) => files.pathOf(index), onProgress);
+      const isNothingThere = isFresh || (state === undefined && !isPartThere);
+      const check = isNothingThere
+        ? undefined
+        : await checkParts(pool, catalog, claimed, (index) => files.pathOf(index), onProgress);
       const had = check?.had ?? new Bitfield(catalog.unitCount);
       const damagedCount = check?.damagedCount ?? 0;
       this.#unitsLeft = unitsLeft(catalog, had);
@@ -218,11 +221,13 @@ export class PartStore {
     }
   }
 
-  /** A part that has another name too (a crash right after it was published) is not written to: that would change the other. */
-  async #dropSharedPart(): Promise<void> {
+  /** A part that has another name too (a crash right after it was published) is not written to: that would change the other. Returns whether one is there. */
+  async #dropSharedPart(): Promise<boolean> {
     const { part } = this.#options.paths;
     const stats = await lstat(part).catch(() => undefined);
-    if (stats?.isFile() === true && stats.nlink > 1) await rm(part);
+    const isShared = stats?.isFile() === true && stats.nlink > 1;
+    if (isShared) await rm(part);
+    return stats !== undefined && !isShared;
   }
 
   async #disown(units: readonly number[]): Promise<void> {
