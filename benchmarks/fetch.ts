@@ -93,7 +93,14 @@ function peers(count: number): string {
   return `${count} peer${count === 1 ? '' : 's'}`;
 }
 
-async function fetchOnce(folder: string, path: string, tracker: string, peerCount: number, sizeBytes: number): Promise<FetchRun> {
+/** One fetch from `peerCount` peers with fresh processes. The target is removed. */
+export async function fetchOnce(
+  folder: string,
+  path: string,
+  tracker: string,
+  peerCount: number,
+  sizeBytes: number,
+): Promise<FetchRun> {
   const target = join(folder, 'fetched.bin');
   const sharers: CommandProcess[] = [];
   try {

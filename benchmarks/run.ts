@@ -1,7 +1,7 @@
 /**
  * `npm run bench`: measures, prints and saves. It asserts nothing; a figure is worth what the machine it was made on is worth.
  *
- * Options: `--only hash|plan|fetch|tracker|memory` · `--quick` (small and few) · `--size 4g` · `--runs 5` · `--directory DIR` · `--no-save`.
+ * Options: `--only hash|plan|fetch|sizes|tracker|memory` · `--quick` (small and few) · `--size 4g` · `--runs 5` · `--directory DIR` · `--no-save`.
  */
 
 import { fileURLToPath } from 'node:url';
@@ -11,19 +11,23 @@ import { benchHash } from './hash.js';
 import { runProgram, USUAL_OPTIONS, type UsualSettings, usualSettings } from './options.js';
 import { benchPlan } from './plan.js';
 import { originOf, reportText, type Section, saveReport, sectionText } from './report.js';
+import { benchSizes } from './sizes.js';
 import { benchTracker } from './tracker.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
-const PARTS = ['hash', 'plan', 'fetch', 'tracker', 'memory'] as const;
+const PARTS = ['hash', 'plan', 'fetch', 'sizes', 'tracker', 'memory'] as const;
 type Part = (typeof PARTS)[number];
+/** What takes long or much room is measured only where it is asked for. */
+const ON_DEMAND: readonly Part[] = ['sizes', 'memory'];
 const MIB = 2 ** 20;
 
 const USAGE = `Usage: npm run bench -- [options]
 
-  --only PART      ${PARTS.join(', ')}; may be given several times (default: all but memory)
+  --only PART      ${PARTS.join(', ')}; may be given several times (default: all but sizes and memory)
   --quick          small files and few runs: half a minute
-  --size SIZE      bytes of the file that is hashed and fetched (default 1g; memory: 4g)
-  --runs COUNT     runs of which the median is taken (default 5; plan: 3; memory: 1)
+  --size SIZE      bytes of the file that is hashed and fetched (default 1g; memory: 4g;
+                   sizes: 1g and its 2, 4 and 8 times)
+  --runs COUNT     runs of which the median is taken (default 5; plan and sizes: 3; memory: 1)
   --directory DIR  where the files go (default: in memory if there is room, else the temporary folder)
   --no-save        print only; otherwise kept as benchmarks/results/<date>-<commit>.md and .json
 `;
@@ -40,7 +44,7 @@ function settingsOf(args: readonly string[]): Settings | undefined {
   if (values.help === true) return undefined;
   const unknown = values.only?.find((part) => !PARTS.some((known) => known === part));
   if (unknown !== undefined) throw new Error(`--only must be one of ${PARTS.join(', ')}, not "${unknown}".`);
-  const chosen = PARTS.filter((part) => values.only?.includes(part) ?? part !== 'memory');
+  const chosen = PARTS.filter((part) => values.only?.includes(part) ?? !ON_DEMAND.includes(part));
   return { ...usualSettings(values), parts: chosen };
 }
 
@@ -54,6 +58,8 @@ function measure(part: Part, { isQuick, sizeBytes, runCount, directory }: Settin
       return benchPlan({ chunkCount: isQuick ? 200_000 : 2_000_000, runCount: runCount ?? 3 });
     case 'fetch':
       return benchFetch({ sizeBytes: usualBytes, runCount: usualRuns, peerCounts: [1, 4], directory });
+    case 'sizes':
+      return benchSizes({ sizesBytes: [1, 2, 4, 8].map((times) => times * usualBytes), runCount: runCount ?? 3, directory });
     case 'tracker':
       return benchTracker({ runCount: usualRuns, runMs: isQuick ? 500 : 2000 });
     case 'memory':

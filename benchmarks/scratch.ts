@@ -5,7 +5,7 @@
 import { randomFillSync } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync, statfsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { freemem, tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 const MEMORY_FOLDER = '/dev/shm';
@@ -23,7 +23,8 @@ export interface Scratch {
 
 /** A fresh folder with room for `neededBytes`: in `parent` if it is given, else in memory, else in the system's temporary folder. */
 export function createScratch(neededBytes: number, parent?: string): Scratch {
-  const isInMemory = parent === undefined && freeBytes(MEMORY_FOLDER) > neededBytes * 1.1 && neededBytes < 8 * 1024 ** 3;
+  const hasRoom = freeBytes(MEMORY_FOLDER) > neededBytes * 1.1 && freemem() > neededBytes * 1.3;
+  const isInMemory = parent === undefined && hasRoom;
   const place = parent ?? (isInMemory ? MEMORY_FOLDER : tmpdir());
   if (!existsSync(place)) throw new Error(`There is no folder ${place}; make it first.`);
   if (freeBytes(place) < neededBytes * 1.05) {
