@@ -52,6 +52,19 @@ function takeAll(): string[] {
 }
 
 describe('the feed of what comes in', () => {
+  test('a second HAVE takes the place of news that wait, and what comes after it is due again', () => {
+    const content = contentOf(20);
+    feed.subscribe(content);
+    content.holding.gain(3);
+    expect(feed.subscribe(content)).toEqual(Uint8Array.of(0x10, 0, 0));
+    expect(clock.timerCount).toBe(0);
+    clock.jump(HAVE_NEWS_GATHER_MS);
+    expect([dueCount, feed.isDue]).toEqual([0, false]);
+    content.holding.gain(4);
+    clock.jump(HAVE_NEWS_GATHER_MS);
+    expect([dueCount, takeAll()]).toEqual([1, ['4']]);
+  });
+
   test('begins with what is there, gathers what comes, and is due once after a moment', () => {
     const content = contentOf(20);
     content.holding.gain(0, 1);

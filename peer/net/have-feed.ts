@@ -83,7 +83,8 @@ export class HaveFeed {
   #drop(subscription: Subscription | undefined): void {
     if (subscription === undefined) return;
     subscription.unwatch();
-    this.#waiting.delete(subscription);
+    // Otherwise nobody would be told of what comes next: it would count as due, and have been told of.
+    if (this.#waiting.delete(subscription) && this.#waiting.size === 0) this.#rest();
   }
 
   #add(subscription: Subscription, chunkIndex: number): void {
