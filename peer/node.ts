@@ -68,17 +68,12 @@ export interface PeerNode {
   /** Scans, hashes, serves and announces. Throws what stands against a path. */
   share(paths: readonly string[]): Promise<void>;
   /** Fetches a content, and serves what it has of it meanwhile. Throws as `fetchContent`. */
-  fetch(options: NodeFetchOptions): Promise<NodeFetchResult>;
+  fetch(options: NodeFetchOptions): Promise<FetchResult>;
   /** Goes on serving what was fetched with `isKept`; hashes it where its fetch did not tell all hashes. Throws as `share`. */
   seed(result: FetchResult): Promise<void>;
   /** Unregisters and stops. Idempotent. */
   close(): Promise<void>;
 }
-
-export type NodeFetchResult = FetchResult & {
-  /** Bytes of chunks that other peers took while it was fetched. */
-  readonly uploadedBytes: number;
-};
 
 export type NodeFetchOptions = FetchOptions & {
   /** Whether it is served on when it is there. */
@@ -96,7 +91,6 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
   const introductions = new Introductions();
   const id = nodeId(ports.random);
   let sharing: Sharing | undefined;
-  let servedBytes = 0;
   const reader = new ChunkReader({ changed: (content) => sharing?.withdraw(content) });
   // First what can fail and holds the process alive: nothing else has to be closed when the port cannot be had.
   const server = await ChunkServer.listen(
@@ -107,10 +101,7 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
       id,
       // A link that is known to be narrow is full with the fewest.
       ...(options.limits?.upBytesPerSecond === undefined ? {} : { uploadSlotCount: UPLOAD_SLOTS_MIN_COUNT }),
-      served: (content, bytes) => {
-        servedBytes += bytes;
-        events.served(content, bytes);
-      },
+      served: (content, bytes) => events.served(content, bytes),
       peerSeen: (root, address) => introductions.seen(root, address),
     },
   );
@@ -163,11 +154,9 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
   return {
     local: server.local,
     share: (paths) => made.share(paths),
-    fetch: async ({ isKept, ...fetchOptions }) => {
-      const beforeBytes = servedBytes;
+    fetch: ({ isKept, ...fetchOptions }) => {
       const offered = { ...offering, keep: isKept ? keep : undefined };
-      const result = await fetchContent({ ...ports, peerDialer, pool, offering: offered }, fetchOptions);
-      return { ...result, uploadedBytes: servedBytes - beforeBytes };
+      return fetchContent({ ...ports, peerDialer, pool, offering: offered }, fetchOptions);
     },
     seed: async ({ type, path, name }) => {
       if (!kept.has(path)) await made.shareAs(type, path, name);

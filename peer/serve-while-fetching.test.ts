@@ -10,9 +10,9 @@ import { formatPeerAddress } from '../common/core/peer-address.js';
 import { realRandom } from '../common/node/clock.js';
 import { tcpDialer, tcpListener } from '../common/node/tcp.js';
 import { rejectionCode } from '../common/testkit/error-code.js';
-import type { FetchEvent } from './fetch/fetch-events.js';
+import type { FetchEvent, FetchResult } from './fetch/fetch-events.js';
 import { parseFetchSource } from './fetch/fetch-source.js';
-import { createNode, type NodeFetchResult, type PeerNode } from './node.js';
+import { createNode, type PeerNode } from './node.js';
 import { linkOf } from './testkit/fetch-bench.js';
 import { JumpClock } from './testkit/jump-clock.js';
 import { RawClient } from './testkit/raw-client.js';
@@ -105,7 +105,7 @@ class Machine {
   }
 
   /** Fetches from these peers, and goes on serving it. */
-  fetch(what: TestContent, peers: readonly { readonly address: PeerAddress }[], out = this.path()): Promise<NodeFetchResult> {
+  fetch(what: TestContent, peers: readonly { readonly address: PeerAddress }[], out = this.path()): Promise<FetchResult> {
     const fetching = this.node.fetch({
       source: parseFetchSource(linkOf(what, peers)),
       shown: what.name,

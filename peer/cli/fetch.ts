@@ -6,7 +6,6 @@ import { formatHostPort, type HostPort } from '../../common/core/peer-address.js
 import { parseDurationMs } from '../../common/core/units.js';
 import { realClock } from '../../common/node/clock.js';
 import { parseFetchSource } from '../fetch/fetch-source.js';
-
 import {
   JSON_FLAG,
   LIMIT_FLAGS,
