@@ -21,12 +21,14 @@ let root: string;
 let index: ShareIndex;
 let announced: Set<Announcement>;
 let kept: (readonly SharedContent[])[];
+let removed: SharedContent[];
 
 beforeEach(async () => {
   root = await realpath(await mkdtemp(join(tmpdir(), 'shoal-offer-')));
   index = new ShareIndex();
   announced = new Set();
   kept = [];
+  removed = [];
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
 
@@ -58,9 +60,19 @@ function offer(
     const content = files[fileIndex];
     if (file.hashes === undefined && content !== undefined) foundHashes.set(fileIndex, content.hashes);
   }
+  const keep = (_kind: string, _path: string, contents: readonly SharedContent[]) => {
+    kept.push(contents);
+    for (const content of contents) index.add(content);
+  };
   const made = new Offer(
     {
-      index,
+      index: {
+        add: (content) => index.add(content),
+        remove: (content) => {
+          removed.push(content);
+          return index.remove(content);
+        },
+      },
       announcer: {
         announce: (contents) => {
           for (const content of contents) announced.add(content);
@@ -71,7 +83,7 @@ function offer(
       },
       introduction: {},
       onPeerSeen: () => () => undefined,
-      keep: isKept ? (_kind, _path, contents) => kept.push(contents) : undefined,
+      keep: isKept ? keep : undefined,
     },
     {
       name: folder?.name ?? files[0]?.name ?? parseFileName('none'),
@@ -121,11 +133,23 @@ describe('the offer of a file', () => {
     const { offer: done, land } = offer([file]);
     for (let unit = 0; unit < 4; unit += 1) land(unit);
     await writeFile(join(root, 'final'), file.bytes);
+    removed = [];
     await done.finish(join(root, 'final'));
     done.close();
     expect([index.count, announced.size]).toEqual([1, 1]);
     expect(kept).toMatchObject([[{ name: file.name, root: file.root, source: { kind: 'file', path: join(root, 'final') } }]]);
     expect(kept[0]?.[0]?.holding.bits()).toEqual(Uint8Array.of(0xf0));
+    expect(index.find({ by: 'root', root: file.root })).toBe(kept[0]?.[0]);
+    // Whoever hears that lets go of the part's file.
+    expect(removed.map(({ source }) => source.kind)).toEqual(['part']);
+  });
+
+  test('is gone where its file was moved away as soon as it was there: then nothing is kept', async () => {
+    const { offer: done, land } = offer([file]);
+    for (let unit = 0; unit < 4; unit += 1) land(unit);
+    await done.finish(join(root, 'moved'));
+    done.close();
+    expect([index.count, announced.size, kept]).toEqual([0, 0, []]);
   });
 
   test('is gone at the end where nothing is kept', async () => {

@@ -112,10 +112,12 @@ export class Offer {
     const { keep } = this.#ports;
     if (keep === undefined) return;
     const contents = await this.#finished(path);
-    // A file whose hash function is not the one that was taken for it has no hash here: the whole is to be shared anew.
+    // One has no hash here, since it was right by another hash function, or is gone already: the whole is to be shared anew.
     if (contents === undefined) return;
     this.#isKept = true;
     keep(this.#folder === undefined ? 'file' : 'folder', path, contents);
+    // After it, so that at no moment nothing is served: the files of the part are not to be held open on.
+    for (const content of this.#files.values()) this.#ports.index.remove(content);
   }
 
   /** Serves nothing of the part any more, and tells the trackers where nothing is kept. Idempotent. */
@@ -126,7 +128,7 @@ export class Offer {
     this.#ports.announcer.withdraw([this.#announcement]);
   }
 
-  /** The same contents, of files at their final place. */
+  /** The same contents, of files at their final place; `undefined` where one cannot be served as it is. */
   async #finished(path: string): Promise<readonly SharedContent[] | undefined> {
     const contents: SharedContent[] = [];
     for (const [index, file] of this.#content.catalog.files.entries()) {
@@ -134,10 +136,11 @@ export class Offer {
       const content = this.#files.get(index);
       if (content === undefined) return undefined;
       const filePath = join(path, file.path ?? '');
-      const identity = identityOf(await lstat(filePath, { bigint: true }));
+      const stats = await lstat(filePath, { bigint: true }).catch(() => undefined);
+      if (stats === undefined) return undefined;
       contents.push({
         ...content,
-        source: { kind: 'file', path: filePath, identity },
+        source: { kind: 'file', path: filePath, identity: identityOf(stats) },
         holding: fullHolding(content.holding.chunkCount),
       });
     }
