@@ -53,6 +53,17 @@ describe('fetching what is shared', () => {
     expect(eventOf(stdout, 'done')).toMatchObject({ alreadyThere: true, fetchedBytes: 0 });
   });
 
+  test('works where a share has the port that it is to serve on, unless it is to seed there', async () => {
+    const port = shared.address.split(':').at(-1) ?? '';
+    const args = ['fetch', shared.link, '--port', port, '--announce', `*:${port}`, '--out'];
+    const { code, stderr } = await shop.run('peer', [...args, shop.path('port.bin'), '--quiet']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(await isFile(shop.path('port.bin'), bytes)).toBe(true);
+    const seed = await shop.run('peer', [...args, shop.path('seeded.bin'), '--seed']);
+    expect(seed.code).toBe(6);
+    expect(seed.stderr).toContain('choose another --port');
+  });
+
   test('it says what limited it: a line, with --why a table, and as JSON', async () => {
     const person = await shop.run('peer', ['fetch', shared.link, '--out', shop.path('why.bin'), '--why']);
     expect(person.stdout).toMatch(/\n(limited by|too short to tell) .*\n\nstage +time +share +meaning\nlookup /);

@@ -129,7 +129,10 @@ async function seeded(seed: Promise<void>, report: ShareReport, signal: AbortSig
   }
 }
 
-/** A node that says nothing of its sharing until its events are released. Throws `USAGE`, `NETWORK` or `DENIED`. */
+/**
+ * A node that says nothing of its sharing until its events are released. Where its port is taken and nothing is to be seeded, it has
+ * another. Throws `USAGE`, `NETWORK` or `DENIED`.
+ */
 async function startFetchingNode(
   input: CommandInput,
   trackers: readonly HostPort[],
@@ -140,14 +143,19 @@ async function startFetchingNode(
   const print = (text: string) => progress.result(text);
   const report = new ShareReport({ isJson, isQuiet, trackers, progress, print, nowMs: () => realClock.nowMs() });
   const events = new HeldEvents(report, (bytes) => seeding?.served(bytes));
-  const node = await startNode({
-    ...serveOptionsOf(input),
+  const rest = {
     limits: limitsOf(input),
     trackers,
     hashName: 'blake3',
     isFolderOnly: false,
     threadCount: Math.min(THREADS_MAX_COUNT, availableParallelism()),
     events,
+  } as const;
+  const wanted = serveOptionsOf(input);
+  const node = await startNode({ ...wanted, ...rest }).catch((error: unknown) => {
+    if (seeding !== undefined || wanted.port === 0 || asShoalError(error).code !== 'NETWORK') throw error;
+    // Most likely a share of this machine has it, by the same configuration file; nobody who only fetches should have to care.
+    return startNode({ ...wanted, port: 0, announce: undefined, ...rest });
   });
   return { node, events, report };
 }
