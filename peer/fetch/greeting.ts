@@ -46,7 +46,8 @@ export async function greet(
   invariant(peer !== undefined, 'the plan knows whom it greets');
   const news = new NewsReader(skippedCount, unitCount, (first, count) => plan.gainedRun(peer, first, count));
   const onNews = (line: HaveNews) => {
-    if (line.root !== root || supplier.lane.connection !== connection) return;
+    if (supplier.lane.connection !== connection) return;
+    if (line.root !== root) return news.ignore(line.ranges);
     news.take(line.ranges);
     supplier.isDry = false;
     heard();
@@ -104,6 +105,12 @@ export class NewsReader {
       const unitCount = first + count - this.#skippedCount - firstUnit;
       if (unitCount > 0) this.#takeUnits(firstUnit, unitCount);
     }
+  }
+
+  /** News of another content. Throws `PROTOCOL` where too many come: each costs time to read, and nobody asked for them. */
+  ignore(ranges: readonly ChunkRange[]): void {
+    this.#patienceCount -= ranges.length;
+    if (this.#patienceCount < 0) throw protocolError('It goes on telling of another content than the one it was asked about.');
   }
 
   /** The bitfield is known. */

@@ -148,6 +148,10 @@ describe('what a peer says of itself is not believed', () => {
       'news without end of what it has',
       { haveReply: () => Buffer.concat([bitfield(0xff, 0xe0), Buffer.from(`${news('0-10')}\n`.repeat(5000))]) },
     ],
+    [
+      'news without end of another content',
+      { haveReply: () => Buffer.concat([bitfield(0, 0), Buffer.from(`HAVE @${'ab'.repeat(32)} 0,2,4\n`.repeat(5000))]) },
+    ],
     ['something that nobody asked for', { haveReply: () => Buffer.concat([bitfield(0, 0), Buffer.from('5\nabcde')]) }],
   ];
 
