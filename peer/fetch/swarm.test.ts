@@ -99,6 +99,20 @@ describe('swarm', () => {
     expect(swarm.connected).toHaveLength(32);
   });
 
+  test('MT1: addresses that lead nowhere are tried again only after each other one was tried', async () => {
+    const { dialer, clock, swarm } = createSwarm();
+    dialer.isUp = false;
+    swarm.add(Array.from({ length: 100 }, (_, n) => at(`10.0.${n}.1`, 7)));
+    for (let round = 0; round < 3; round += 1) {
+      await turn();
+      clock.jump(2000);
+      swarm.dialSome();
+    }
+    await turn();
+    expect(dialer.dialed).toHaveLength(4 * 32);
+    expect(new Set(dialer.dialed).size).toBe(100);
+  });
+
   test('a dial that ends after the swarm was closed leaves nothing open', async () => {
     const { swarm, lanes } = createSwarm();
     swarm.add([at('10.0.0.1', 5)]);

@@ -86,9 +86,9 @@ export class Swarm {
     return this.lanes.every((lane) => lane.score.isGivenUp && !lane.isDialing);
   }
 
-  /** Whether peers are known that are not connected for want of room. */
+  /** Whether peers are known that are not connected for want of room, and for nothing else. */
   get isCrowded(): boolean {
-    return this.#connected.size >= CONNECTIONS_MAX_COUNT && this.#lanes.size > this.#connected.size;
+    return this.#connected.size >= CONNECTIONS_MAX_COUNT && this.#ready().length > 0;
   }
 
   /** Takes addresses that were learnt, and dials what there is room for. */
@@ -114,12 +114,13 @@ export class Swarm {
 
   /** Dials peers that are neither connected nor resting. To be called now and then. */
   dialSome(): void {
-    const nowMs = this.#ports.clock.nowMs();
-    for (const lane of this.#lanes.values()) {
-      if (this.#connected.size + this.#dialingCount >= CONNECTIONS_MAX_COUNT || this.#isClosed) return;
-      if (lane.connection !== undefined || lane.isDialing || lane.score.isGivenUp || nowMs < lane.score.restUntilMs) continue;
-      void this.#dial(lane);
-    }
+    const roomCount = CONNECTIONS_MAX_COUNT - this.#connected.size - this.#dialingCount;
+    if (roomCount <= 0 || this.#isClosed) return;
+    const ready = this.#ready();
+    // Who was never tried comes first, then who rested longest: addresses that lead nowhere keep nobody from being reached.
+    const sinceMs = ({ score }: Lane) => Math.max(0, score.restUntilMs);
+    ready.sort((left, right) => sinceMs(left) - sinceMs(right));
+    for (const lane of ready.slice(0, roomCount)) void this.#dial(lane);
   }
 
   /** Ends the connection to a peer that did nothing wrong, to make room for another; it rests for a while. */
@@ -177,6 +178,14 @@ export class Swarm {
     lane.connection = undefined;
     this.#connected.delete(lane);
     return connection;
+  }
+
+  /** Who may be dialed. */
+  #ready(): Lane[] {
+    const nowMs = this.#ports.clock.nowMs();
+    const isReady = ({ connection, isDialing, score }: Lane) =>
+      connection === undefined && !isDialing && !score.isGivenUp && score.restUntilMs <= nowMs;
+    return this.lanes.filter(isReady);
   }
 
   async #dial(lane: Lane): Promise<void> {
