@@ -9,8 +9,18 @@ import type { PeerAddress } from '../../common/core/peer-address.js';
 import type { DownloadEvents } from './download-options.js';
 import { greet, type SwarmContent } from './greeting.js';
 import type { Plan } from './plan.js';
+import type { PlanPeer } from './plan-peer.js';
 import { Supplier } from './supplier.js';
 import { type Lane, Swarm, type SwarmPorts } from './swarm.js';
+
+/** Milliseconds without a chunk after which a peer that promises some leaves for others, where more are known than can be connected. */
+const PROMISES_MS = 15_000;
+
+/** How many chunks a peer had brought when that was last looked at, and since when. */
+interface Merit {
+  readonly chunkCount: number;
+  readonly sinceMs: number;
+}
 
 export interface CrewOptions {
   readonly plan: Plan;
@@ -26,6 +36,7 @@ export class Crew {
   readonly #options: CrewOptions;
   readonly #swarm: Swarm;
   readonly #suppliers = new Map<Lane, Supplier>();
+  readonly #merits = new WeakMap<PlanPeer, Merit>();
 
   constructor(ports: SwarmPorts, options: CrewOptions) {
     this.#options = options;
@@ -71,7 +82,7 @@ export class Crew {
   /** To be called now and then: cuts off who fell silent, makes room for others, dials. */
   tick(nowMs: number): void {
     for (const lane of this.#swarm.connected) this.#judge(lane, nowMs);
-    if (this.#swarm.isCrowded) this.#makeRoom();
+    this.#makeRoom(nowMs);
     this.#swarm.dialSome();
     for (const supplier of this.#suppliers.values()) if (supplier.mayHaveMore) supplier.isDry = false;
   }
@@ -139,13 +150,25 @@ export class Crew {
     }
   }
 
-  /** Where more peers are known than can be connected, one that has nothing of use leaves. */
-  #makeRoom(): void {
-    for (const { lane, peer, asked, greeting } of this.#suppliers.values()) {
-      if (peer === undefined || greeting !== 'telling' || asked.size > 0 || this.#options.plan.isUseful(peer)) continue;
+  /** Where more peers are known than can be connected, one that has nothing of use leaves, or one that only says so. */
+  #makeRoom(nowMs: number): void {
+    const { isCrowded } = this.#swarm;
+    for (const supplier of this.#suppliers.values()) {
+      const { lane, peer, asked, greeting } = supplier;
+      if (peer === undefined || greeting !== 'telling') continue;
+      const isOnlyPromising = this.#isIdle(peer, supplier.chunkCount, nowMs);
+      if (!isCrowded || asked.size > 0 || !(isOnlyPromising || !this.#options.plan.isUseful(peer))) continue;
       this.#parted(lane);
       this.#swarm.part(lane);
       return;
     }
+  }
+
+  /** Whether a peer brought nothing for a while, since it was connected at the earliest. */
+  #isIdle(peer: PlanPeer, chunkCount: number, nowMs: number): boolean {
+    const merit = this.#merits.get(peer);
+    if (merit?.chunkCount === chunkCount) return nowMs - merit.sinceMs > PROMISES_MS;
+    this.#merits.set(peer, { chunkCount, sinceMs: nowMs });
+    return false;
   }
 }

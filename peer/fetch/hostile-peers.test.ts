@@ -205,6 +205,14 @@ describe('a peer that fails costs its chunks a retry elsewhere, and nobody is ba
   });
 });
 
+test('MT3: peers that take all places, promise everything and put off every chunk give way to one that brings it', async () => {
+  const promising = await Promise.all(Array.from({ length: 32 }, () => bench.peer(content, { refuse: () => 'BUSY' })));
+  const honest = await bench.peer(content);
+  await bench.jumpUntilOver(bench.fetch(content, [...promising, honest]), 100);
+  await expectWhole();
+  expect(new Set(honest.askedChunks()).size).toBe(CHUNKS);
+});
+
 describe('a peer that is slow', () => {
   const stallByte = content.manifest.length + CHUNK_BYTES + 5000;
 
