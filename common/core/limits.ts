@@ -31,7 +31,7 @@ export const FOLDER_INDEX_MAX_BYTES = 64 * MIB;
 /** Files of one folder: what fits in FOLDER_INDEX_MAX_BYTES with short paths. */
 export const FOLDER_FILES_MAX_COUNT = 1_000_000;
 
-/** Chunks of one fetch: what a folder may add up to. 2^23 chunks are 4 TiB, and their hashes 256 MiB of memory. */
+/** Chunks of one fetch: what a folder may add up to, with those of its index. 2^23 chunks are 4 TiB, and their hashes 256 MiB of memory. */
 export const FETCH_CHUNKS_MAX_COUNT = 2 ** 23;
 
 /** Contents of which one connection may follow what comes in: a folder and a few more. Each costs the serving peer a list of news. */

@@ -4,11 +4,13 @@ import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/g
 import { ShoalError } from '../../common/core/errors.js';
 import { parseFileName } from '../../common/core/file-name.js';
 import { FOLDER_TYPE, folderToRaw } from '../../common/core/folder-index.js';
-import { CHUNK_BYTES } from '../../common/core/limits.js';
+import { CHUNK_BYTES, CHUNKS_MAX_COUNT, FETCH_CHUNKS_MAX_COUNT } from '../../common/core/limits.js';
+import { rejectionCode } from '../../common/testkit/error-code.js';
 import { packMsgpack } from '../../common/wire/msgpack.js';
 import { partPaths } from '../store/part-paths.js';
 import { FetchBench } from '../testkit/fetch-bench.js';
 import { chunkOf, seededBytes, testContent, testFolder } from '../testkit/test-content.js';
+import { readFolderIndex } from './fetch-folder.js';
 
 const bench = new FetchBench();
 beforeEach(() => bench.begin());
@@ -175,4 +177,21 @@ test('a folder on disk is told from another by its bytes, not by its times', asy
   await bench.fetch(folder.index, [peer]);
   await utimes(join(bench.folder, 'my folder', 'b.txt'), 1, 1);
   expect(await bench.fetch(folder.index, [peer])).toMatchObject({ isAlreadyThere: true });
+});
+
+test('an index may name as many chunks as a fetch may have, with its own, and none more', async () => {
+  const indexBytes = seededBytes(CHUNK_BYTES + 1, 9);
+  await writeFile(join(bench.folder, 'index'), indexBytes);
+  const sizes = Array.from({ length: FETCH_CHUNKS_MAX_COUNT / CHUNKS_MAX_COUNT }, () => CHUNKS_MAX_COUNT * CHUNK_BYTES);
+  const read = (lastBytes: number) => {
+    const files = [...sizes.slice(1), lastBytes].map((sizeBytes, at) => ({
+      path: parseFileName(`${at}`),
+      sizeBytes,
+      root: folder.index.root,
+    }));
+    return readFolderIndex(join(bench.folder, 'index'), { folder: async () => files });
+  };
+  const mostBytes = (CHUNKS_MAX_COUNT - 2) * CHUNK_BYTES;
+  expect((await read(mostBytes)).files).toHaveLength(sizes.length);
+  expect(await rejectionCode(read(mostBytes + 1))).toBe('PROTOCOL');
 });

@@ -14,12 +14,16 @@ import type { MetadataFetch } from './metadata.js';
 import { inspectTarget } from './target.js';
 
 /** Reads a verified index from disk: its bytes and the files. Throws `PROTOCOL` where it is none, or larger than an index may be. */
-export async function readFolderIndex(path: string, pool: HashPool): Promise<{ indexBytes: Uint8Array; files: FolderFile[] }> {
+export async function readFolderIndex(
+  path: string,
+  pool: Pick<HashPool, 'folder'>,
+): Promise<{ indexBytes: Uint8Array; files: FolderFile[] }> {
   const { size } = await stat(path);
   if (size > FOLDER_INDEX_MAX_BYTES) throw protocolError(`The folder's index is larger than ${FOLDER_INDEX_MAX_BYTES} bytes.`);
   const indexBytes = await readFile(path);
   const files = await pool.folder(indexBytes);
-  const totalChunks = files.reduce((sum, file) => sum + chunkCount(file.sizeBytes), 0);
+  // With those of the index itself, since peers number them through when they tell which they have.
+  const totalChunks = files.reduce((sum, file) => sum + chunkCount(file.sizeBytes), chunkCount(size));
   const tooLarge = files.find((file) => chunkCount(file.sizeBytes) > CHUNKS_MAX_COUNT);
   // Found out before a manifest is asked for.
   if (tooLarge !== undefined || totalChunks > FETCH_CHUNKS_MAX_COUNT)
