@@ -96,7 +96,7 @@ class Swarm {
       const peer = this.#plan.join();
       this.#peers.push(peer);
       if (index >= seedCount) this.#addGrower(peer);
-      else if (index % 2 === 0) this.#plan.knows(peer, fullBitfield(chunkCount));
+      else if (index % 2 === 0) this.#plan.knows(peer, Bitfield.full(chunkCount));
     }
   }
 
@@ -160,12 +160,6 @@ class Swarm {
 function randomHalf(chunkCount: number, random: Random): Bitfield {
   const units = new Bitfield(chunkCount);
   for (let unit = 0; unit < chunkCount; unit += 1) if (random.below(2) === 1) units.add(unit);
-  return units;
-}
-
-function fullBitfield(chunkCount: number): Bitfield {
-  const units = new Bitfield(chunkCount);
-  units.addRun(0, chunkCount);
   return units;
 }
 

@@ -16,6 +16,13 @@ export class Bitfield {
     this.bytes = new Uint8Array(Math.ceil(length / 8));
   }
 
+  /** All indexes from 0 to `length` − 1. */
+  static full(length: number): Bitfield {
+    const set = new Bitfield(length);
+    set.addRun(0, length);
+    return set;
+  }
+
   /**
    * A set of `length` indexes out of bytes in the same order, of which the first `skippedCount` bits are left out. The bytes must hold
    * all of them; bits beyond are ignored.

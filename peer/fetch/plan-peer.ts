@@ -68,7 +68,7 @@ export class PlanPeer {
 
   /** Returns whether it had the unit. */
   delete(unit: number): boolean {
-    if (this.#units === undefined) this.replace(fullBitfield(this.#unitCount));
+    if (this.#units === undefined) this.replace(Bitfield.full(this.#unitCount));
     return this.#units?.delete(unit) === true;
   }
 
@@ -139,10 +139,4 @@ export class PlanPeer {
 
 function blockOf(unit: number): number {
   return Math.floor(unit / (8 * BLOCK_BYTES));
-}
-
-function fullBitfield(length: number): Bitfield {
-  const bits = new Bitfield(length);
-  bits.addRun(0, length);
-  return bits;
 }

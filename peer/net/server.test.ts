@@ -194,7 +194,9 @@ describe('server', () => {
   });
 
   test('a chunk that is not here yet is NOT_FOUND', async () => {
-    await share('file', randomBytes(2 * CHUNK_BYTES), { holding: { ...fullHolding(2), has: (chunkIndex) => chunkIndex === 1 } });
+    const holding = new ScriptedHolding(2);
+    holding.gain(1);
+    await share('file', randomBytes(2 * CHUNK_BYTES), { holding });
     const fetcher = await client();
     fetcher.socket.write('GET_CHUNK file 0\nGET_CHUNK file 1\n');
     expect(await fetcher.line()).toMatch(/^ERR NOT_FOUND /);

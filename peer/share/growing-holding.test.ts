@@ -5,12 +5,13 @@ import { GrowingHolding } from './growing-holding.js';
 import type { Holding } from './holding.js';
 
 /** What a holding says of itself, chunk by chunk and as it goes over the wire. */
-function told({ chunkCount, has, bits }: Holding): { chunks: boolean[]; wire: boolean[]; spare: boolean[] } {
-  const bytes = bits();
+function told(holding: Holding): { chunks: boolean[]; wire: boolean[]; spare: boolean[] } {
+  const { chunkCount } = holding;
+  const bytes = holding.bits();
   expect(bytes).toHaveLength(Math.ceil(chunkCount / 8));
   const all = Array.from({ length: 8 * bytes.length }, (_, bit) => ((bytes[bit >> 3] ?? 0) & (0x80 >> (bit & 7))) !== 0);
   return {
-    chunks: Array.from({ length: chunkCount }, (_, index) => has(index)),
+    chunks: Array.from({ length: chunkCount }, (_, index) => holding.has(index)),
     wire: all.slice(0, chunkCount),
     spare: all.slice(chunkCount),
   };

@@ -11,12 +11,12 @@ type Came = (unit: number) => void;
 
 /** The units of a fetch, and who wants to hear of more. */
 export class GrowingHolding {
-  readonly #had: Bitfield;
+  /** Kept up to date by the fetch. */
+  readonly had: Bitfield;
   readonly #watchers = new Set<Came>();
 
-  /** `had` is kept up to date by the fetch. */
   constructor(had: Bitfield) {
-    this.#had = had;
+    this.had = had;
   }
 
   /** To be called with each unit as it comes in. */
@@ -26,36 +26,72 @@ export class GrowingHolding {
 
   /** The chunks of one file, which are `count` units from `first` on. */
   file(first: number, count: number): Holding {
-    return {
-      chunkCount: count,
-      has: (chunkIndex) => chunkIndex >= 0 && chunkIndex < count && this.#had.has(first + chunkIndex),
-      bits: () => Bitfield.fromBytes(this.#had.bytes, count, first).bytes,
-      watch: (came) =>
-        this.#watch((unit) => {
-          if (unit >= first && unit < first + count) came(unit - first);
-        }),
-    };
+    return new FileHolding(this, first, count);
   }
 
   /** All units behind the `indexCount` chunks of a folder's index. */
   folder(indexCount: number): Holding {
-    const chunkCount = indexCount + this.#had.length;
-    return {
-      chunkCount,
-      has: (chunkIndex) =>
-        chunkIndex >= 0 && chunkIndex < chunkCount && (chunkIndex < indexCount || this.#had.has(chunkIndex - indexCount)),
-      bits: () => {
-        const index = new Bitfield(indexCount);
-        index.addRun(0, indexCount);
-        return joined(index, this.#had);
-      },
-      watch: (came) => this.#watch((unit) => came(indexCount + unit)),
-    };
+    return new FolderHolding(this, indexCount);
   }
 
-  #watch(watcher: Came): () => void {
+  /** Calls `watcher` with each unit that comes in. Returns how to end that. */
+  watch(watcher: Came): () => void {
     this.#watchers.add(watcher);
     return () => void this.#watchers.delete(watcher);
+  }
+}
+
+/** A class, and no object of functions: a folder has up to a million of them. */
+class FileHolding implements Holding {
+  readonly chunkCount: number;
+  readonly #whole: GrowingHolding;
+  readonly #first: number;
+
+  constructor(whole: GrowingHolding, first: number, count: number) {
+    this.chunkCount = count;
+    this.#whole = whole;
+    this.#first = first;
+  }
+
+  has(chunkIndex: number): boolean {
+    return chunkIndex >= 0 && chunkIndex < this.chunkCount && this.#whole.had.has(this.#first + chunkIndex);
+  }
+
+  bits(): Uint8Array {
+    return Bitfield.fromBytes(this.#whole.had.bytes, this.chunkCount, this.#first).bytes;
+  }
+
+  watch(came: (chunkIndex: number) => void): () => void {
+    const first = this.#first;
+    const end = first + this.chunkCount;
+    return this.#whole.watch((unit) => {
+      if (unit >= first && unit < end) came(unit - first);
+    });
+  }
+}
+
+class FolderHolding implements Holding {
+  readonly chunkCount: number;
+  readonly #whole: GrowingHolding;
+  readonly #indexCount: number;
+
+  constructor(whole: GrowingHolding, indexCount: number) {
+    this.chunkCount = indexCount + whole.had.length;
+    this.#whole = whole;
+    this.#indexCount = indexCount;
+  }
+
+  has(chunkIndex: number): boolean {
+    if (chunkIndex < 0 || chunkIndex >= this.chunkCount) return false;
+    return chunkIndex < this.#indexCount || this.#whole.had.has(chunkIndex - this.#indexCount);
+  }
+
+  bits(): Uint8Array {
+    return joined(Bitfield.full(this.#indexCount), this.#whole.had);
+  }
+
+  watch(came: (chunkIndex: number) => void): () => void {
+    return this.#whole.watch((unit) => came(this.#indexCount + unit));
   }
 }
 

@@ -8,7 +8,7 @@ describe('a full holding', () => {
   test.each([0, 1, 7, 8, 9, 16, 1000])('of %d chunks has these and no other, and says so as a bitfield does', (chunkCount) => {
     const holding = fullHolding(chunkCount);
     const all = new Bitfield(chunkCount);
-    all.addRun(0, chunkCount);
+    for (let index = 0; index < chunkCount; index += 1) all.add(index);
     expect(holding.bits()).toEqual(all.bytes);
     expect(holding.chunkCount).toBe(chunkCount);
     expect([-1, 0, chunkCount - 1, chunkCount].map((index) => holding.has(index))).toEqual([

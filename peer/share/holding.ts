@@ -1,4 +1,5 @@
 /** Which chunks of a content are here, and who wants to hear of more. */
+import { Bitfield } from '../../common/core/bitfield.js';
 import { invariant } from '../../common/core/errors.js';
 
 export interface Holding {
@@ -14,16 +15,27 @@ export interface Holding {
 
 /** Of a content that is all here. */
 export function fullHolding(chunkCount: number): Holding {
-  invariant(Number.isSafeInteger(chunkCount) && chunkCount >= 0, `a holding of ${chunkCount} chunks`);
-  return {
-    chunkCount,
-    has: (chunkIndex) => chunkIndex >= 0 && chunkIndex < chunkCount,
-    bits: () => {
-      const bytes = new Uint8Array(Math.ceil(chunkCount / 8)).fill(0xff);
-      const spareCount = 8 * bytes.length - chunkCount;
-      if (spareCount > 0) bytes[bytes.length - 1] = (0xff << spareCount) & 0xff;
-      return bytes;
-    },
-    watch: () => () => undefined,
-  };
+  return new FullHolding(chunkCount);
+}
+
+/** A class, and no object of functions: a folder has up to a million of them. */
+class FullHolding implements Holding {
+  readonly chunkCount: number;
+
+  constructor(chunkCount: number) {
+    invariant(Number.isSafeInteger(chunkCount) && chunkCount >= 0, `a holding of ${chunkCount} chunks`);
+    this.chunkCount = chunkCount;
+  }
+
+  has(chunkIndex: number): boolean {
+    return chunkIndex >= 0 && chunkIndex < this.chunkCount;
+  }
+
+  bits(): Uint8Array {
+    return Bitfield.full(this.chunkCount).bytes;
+  }
+
+  watch(): () => void {
+    return () => undefined;
+  }
 }
