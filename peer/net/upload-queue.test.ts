@@ -304,6 +304,16 @@ describe('the upload queue', () => {
     expect(room.queue.load).toMatchObject({ usedSlotCount: 1, waitingCount: 0 });
   });
 
+  test('does not take for slow who only waits, and hears some news meanwhile', () => {
+    const room = new Room(1, [false, false]);
+    const [first, patient] = [room.at(0), room.at(1)];
+    first.ask(uploadOf(0));
+    patient.ask(uploadOf(1));
+    for (let second = 0; second < 20; second += 1) room.queue.took(patient.seat, 100);
+    room.giveBackOldest();
+    expect([patient.granted.length, room.queue.load.usedSlotCount]).toEqual([1, 1]);
+  });
+
   test('lets a crowd of slow readers cost a fast one nothing, once it was seen what the link carries', () => {
     const slowRateBytes = 50_000;
     const room = new Room(

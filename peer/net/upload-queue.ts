@@ -144,7 +144,8 @@ export class UploadQueue {
 
   /** To be called once a second for each seat, with what the network took from it. */
   took(seat: UploadSeat, tookBytes: number): void {
-    if (tookBytes === 0 && seat.grantedBytes === 0) return;
+    // Who waits takes some news and refusals, and shows nothing by that.
+    if (seat.grantedBytes === 0 && tookBytes < seat.rateBytes) return;
     seat.rateBytes += (tookBytes - seat.rateBytes) / AVERAGE_SECONDS;
     const isLight = seat.rateBytes < Math.max(LIGHT_MIN_BYTES, LIGHT_RATIO * this.#peakBytes);
     if (isLight === seat.isLight) return;
