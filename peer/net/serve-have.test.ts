@@ -173,6 +173,7 @@ describe('a session that is asked what is here', () => {
 describe('sessions that share the upload slots', () => {
   test('answer BUSY on a connection that sent HAVE, and let a stranger wait its turn', async () => {
     holding.gain(0, 1, 2);
+    holding.isWhole = true;
     const [first, second, stranger, fourth] = [open(), open(), open(), open()];
     for (const { ask, stream } of [first, second, fourth]) {
       await ask('HAVE file\n');

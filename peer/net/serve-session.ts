@@ -246,7 +246,7 @@ export class ServeSession implements StreamHandlers {
     if (chunkIndex >= count || !content.holding.has(chunkIndex)) return this.#refuse(NO_SUCH_CHUNK);
     const lengthBytes = chunkLength(chunkIndex, content.manifest.sizeBytes);
     if (this.#sender.heldBytes + lengthBytes > SERVE_REPLY_MAX_BYTES) return false;
-    const upload = { root: content.root, chunkIndex, chunkCount: count, lengthBytes };
+    const upload = { root: content.root, chunkIndex, chunkCount: count, lengthBytes, isWhole: content.holding.isWhole };
     const verdict = this.#ports.uploads.ask(this.#seat, upload);
     this.#asked = { content, upload, verdict };
     return this.#beginAsked(this.#asked);

@@ -6,10 +6,13 @@
  *        └──► waiting ──► granted, or busy: ask for another
  *
  * Slots are counted in bytes, CHUNK_BYTES each, so that the chunks of many small files do not wait for each other. Among the heads
- * that wait, in this order: the chunk that went out least often (heads of connections that know no BUSY count as never sent), the
- * connection that was given fewest bytes (start-time fair queueing: Goyal, Vin and Cheng 1996), and who waited longest. A head is told
- * to come later only while another waits for a chunk that went out less often and no slot is free, and not for ever: after
- * PATIENCE_COUNT grants for each that waits, it counts as never sent.
+ * that wait, in this order: those whose chunk did not go out yet (heads of connections that know no BUSY count as such), the
+ * connection that was given fewest bytes (start-time fair queueing: Goyal, Vin and Cheng 1996), and who waited longest. How often a
+ * chunk went out makes no difference beyond once: then others have it, and what counts is that nobody's link is idle.
+ *
+ * Where this peer has all of a content, and may be the only one, a head is told to come later while another waits for a chunk that did
+ * not go out and no slot is free; but not for ever: after PATIENCE_COUNT grants for each that waits, it counts as never sent. Where it
+ * has a part itself, its chunks are new to somebody all the time, and who had to come again and again would only cost both sides time.
  *
  * A slot is there to be used. So a connection that takes a small part of what the link is known to carry holds none: readers that
  * are slow, or pretend to be, cost a fast one nothing.
@@ -41,6 +44,8 @@ export interface Upload {
   readonly chunkCount: number;
   /** Bytes of the chunk. */
   readonly lengthBytes: number;
+  /** Whether this peer has all of the content, so that somebody may depend on it for what nobody else has. */
+  readonly isWhole: boolean;
 }
 
 /** A connection's place at the queue. Its fields are the queue's alone. */
@@ -203,9 +208,9 @@ export class UploadQueue {
       leastBytes = Math.min(leastBytes, seat.shareBytes);
       if (rank < firstRank || (rank === firstRank && seat.shareBytes < (first?.shareBytes ?? 0)))
         [first, firstRank] = [seat, rank];
-      if (rank > lastRank) [last, lastRank] = [seat, rank];
+      if (rank > lastRank && seat.head?.isWhole === true) [last, lastRank] = [seat, rank];
     }
-    if (first?.head === undefined || last === undefined) return false;
+    if (first?.head === undefined) return false;
     if (this.#isRoomFor(first.head)) {
       this.#levelBytes = Math.max(this.#levelBytes, leastBytes);
       this.#waiting.delete(first);
@@ -213,7 +218,7 @@ export class UploadQueue {
       this.#answer(first, 'granted');
       return true;
     }
-    if (lastRank === firstRank) return false;
+    if (last === undefined || lastRank <= firstRank) return false;
     this.#waiting.delete(last);
     last.head = undefined;
     last.busySinceCount ??= this.#grantCount;
@@ -221,11 +226,11 @@ export class UploadQueue {
     return true;
   }
 
-  /** How often the chunk at the seat's head went out, as far as that counts; 0 goes first. */
+  /** Whether the chunk at the seat's head went out already, as far as that counts; 0 goes first. */
   #rankOf(seat: UploadSeat): number {
     if (!seat.isSwarm || seat.head === undefined) return 0;
     const isOverdue = this.#grantCount - (seat.busySinceCount ?? this.#grantCount) >= PATIENCE_COUNT * this.#waiting.size;
-    return isOverdue ? 0 : this.#sent.of(seat.head.root, seat.head.chunkIndex);
+    return isOverdue ? 0 : Math.min(1, this.#sent.of(seat.head.root, seat.head.chunkIndex));
   }
 
   #answer(seat: UploadSeat, verdict: 'granted' | 'busy'): void {

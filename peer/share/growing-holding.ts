@@ -53,6 +53,10 @@ class FileHolding implements Holding {
     this.#first = first;
   }
 
+  get isWhole(): boolean {
+    return false;
+  }
+
   has(chunkIndex: number): boolean {
     return chunkIndex >= 0 && chunkIndex < this.chunkCount && this.#whole.had.has(this.#first + chunkIndex);
   }
@@ -79,6 +83,10 @@ class FolderHolding implements Holding {
     this.chunkCount = indexCount + whole.had.length;
     this.#whole = whole;
     this.#indexCount = indexCount;
+  }
+
+  get isWhole(): boolean {
+    return false;
   }
 
   has(chunkIndex: number): boolean {

@@ -5,6 +5,8 @@ import { invariant } from '../../common/core/errors.js';
 export interface Holding {
   /** Chunks in all; for a folder: of its index and its files. */
   readonly chunkCount: number;
+  /** All is here, and was from the first time on that it was shared like this. */
+  readonly isWhole: boolean;
   /** False for an index that the content does not have. */
   has(chunkIndex: number): boolean;
   /** A copy, as it goes over the wire: bit 7 of byte 0 is chunk 0, spare bits are 0. */
@@ -25,6 +27,10 @@ class FullHolding implements Holding {
   constructor(chunkCount: number) {
     invariant(Number.isSafeInteger(chunkCount) && chunkCount >= 0, `a holding of ${chunkCount} chunks`);
     this.chunkCount = chunkCount;
+  }
+
+  get isWhole(): boolean {
+    return true;
   }
 
   has(chunkIndex: number): boolean {

@@ -3,6 +3,7 @@ import { Bitfield } from '../../common/core/bitfield.js';
 import type { Holding } from '../share/holding.js';
 
 export class ScriptedHolding implements Holding {
+  isWhole = false;
   readonly #bits: Bitfield;
   readonly #watchers = new Set<(chunkIndex: number) => void>();
 
