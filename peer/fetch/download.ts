@@ -199,6 +199,7 @@ export class Download {
       const slot = await connection.getChunk(file.content, chunkIndex, lengthBytes);
       const receivedMs = this.#ports.clock.nowMs();
       asked.delete(unit);
+      lane.score.waited(connection.waitedMs);
       this.#feed(supplier);
       try {
         if (await this.#land(request, slot.chunkOffset)) lane.score.delivered(askedMs, receivedMs, lengthBytes);

@@ -37,6 +37,17 @@ describe('peer score', () => {
     expect(scoreAt(1e11, 500).depth(100)).toBe(64);
   });
 
+  test('a peer that serves others first holds one request, until its turns come at once again', () => {
+    const score = scoreAt(1e8, 60);
+    const depth = score.depth(CHUNK_BYTES);
+    score.waited(60);
+    expect(score.depth(CHUNK_BYTES)).toBe(depth);
+    for (const waitMs of [1000, 1000, 0]) score.waited(waitMs);
+    expect(score.depth(CHUNK_BYTES)).toBe(1);
+    for (let count = 0; count < 3; count += 1) score.waited(0);
+    expect(score.depth(CHUNK_BYTES)).toBe(depth);
+  });
+
   test('it is asked for several at a time: up to the depth, then not before a quarter of it was answered', () => {
     const score = scoreAt(1e11, 500);
     const wants = (openCount: number) => score.wants(openCount, CHUNK_BYTES);

@@ -18,6 +18,10 @@ const DEPTH_MARGIN_MS = 50;
 /** Part of the depth that is asked for at once: requests that leave together cost both sides less than one after the other. */
 const REFILL_SHARE = 0.25;
 
+/** Weight of a new wait, and the wait above which a peer is busy with others rather than far away. */
+const WAIT_WEIGHT = 0.5;
+const QUEUED_MS = 100;
+
 /** A chunk may take this many times what the peer's rate says, within these bounds. */
 const DEADLINE_FACTOR = 8;
 const DEADLINE_MIN_MS = 5000;
@@ -48,6 +52,8 @@ export class PeerScore {
   #restUntilMs = Number.NEGATIVE_INFINITY;
   #isBanned = false;
   #isFilling = true;
+  /** Smoothed; what of the way of a chunk was spent in the peer's queue. */
+  #waitMs = 0;
 
   /** Bytes a second of verified chunks; `undefined` before the first. */
   get bytesPerSecond(): number | undefined {
@@ -89,6 +95,11 @@ export class PeerScore {
     this.#windowBytes = 0;
   }
 
+  /** How long it let us wait for our turn. */
+  waited(waitMs: number): void {
+    this.#waitMs += WAIT_WEIGHT * (waitMs - this.#waitMs);
+  }
+
   /** The connection failed, stalled or refused. */
   failed(nowMs: number, random: Random): void {
     this.#failureCount += 1;
@@ -123,6 +134,8 @@ export class PeerScore {
   /** How many requests to keep open: bandwidth × delay, and a margin, in chunks of `chunkBytes`. */
   depth(chunkBytes: number): number {
     if (this.#bytesPerSecond === undefined) return FIRST_DEPTH_COUNT;
+    // Its others come first: a second request would wait behind the first, and is for somebody else to bring meanwhile.
+    if (this.#waitMs > QUEUED_MS) return 1;
     const horizonMs = 2 * Math.min(this.#latencyMs ?? 0, 1000) + DEPTH_MARGIN_MS;
     const wanted = Math.ceil((this.#bytesPerSecond * horizonMs) / 1000 / chunkBytes);
     const most = Math.min(DEPTH_MAX_COUNT, Math.max(DEPTH_MIN_COUNT, Math.floor(DEPTH_MAX_BYTES / chunkBytes)));

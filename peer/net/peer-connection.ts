@@ -99,6 +99,11 @@ export class PeerConnection {
     return { sinceMs: this.#headSinceMs + this.#heldMs - this.#headHeldMs, gotBytes: this.#parser.replyBytes };
   }
 
+  /** How long the peer, beyond the round trip, let us wait for the first byte of its last reply after it had nothing else to send. */
+  get waitedMs(): number {
+    return this.#times.waitedMs;
+  }
+
   /**
    * Asks for a chunk of a known size. Resolves with the slot it lies in, which is then the caller's to release.
    * Throws the peer's ERR (code as sent), `PROTOCOL` or `NETWORK`.

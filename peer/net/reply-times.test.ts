@@ -16,6 +16,21 @@ describe('the times of a connection', () => {
     expect(times.totals()).toEqual({ waitMs: 331, receiveMs: 569, starvedMs: 0, heldBackMs: 0, freshCount: 1, roundTripMs: 30 });
   });
 
+  test('what a peer lets wait beyond the way there and back is the time of its queue', () => {
+    const times = new ReplyTimes('10.0.0.1:5', 0);
+    times.connected(40);
+    times.asked(100);
+    times.began(600);
+    expect([times.waitedMs, times.receivingSinceMs]).toEqual([460, 600]);
+    times.ended(900, true);
+    expect([times.waitedMs, times.receivingSinceMs]).toEqual([460, undefined]);
+    times.ended(902, false);
+    expect(times.waitedMs).toBe(2);
+    times.asked(1000);
+    times.ended(1030, false);
+    expect(times.waitedMs).toBe(0);
+  });
+
   test('the way there and back is known from connecting, however long the first reply takes', () => {
     const times = new ReplyTimes('10.0.0.1:5', 100);
     times.connected(112);

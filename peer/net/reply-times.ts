@@ -55,6 +55,7 @@ export class ReplyTimes {
   #isFresh = false;
   #freshCount = 0;
   #roundTripMs: number | null = null;
+  #waitedMs = 0;
 
   /** `limiterMs`: milliseconds so far in which a rate limit of ours held the connection back. */
   constructor(address: string, nowMs: number, watch?: ConnectionsWatch, limiterMs = () => 0) {
@@ -67,6 +68,16 @@ export class ReplyTimes {
   /** Whether no byte of the oldest reply was told of. */
   get isWaiting(): boolean {
     return this.#state === 'waiting';
+  }
+
+  /** How long the peer, beyond the way there and back, let us wait for the first byte of its last reply when that was the next. */
+  get waitedMs(): number {
+    return this.#waitedMs;
+  }
+
+  /** Since when the oldest reply is here in part; `undefined` where nothing of it is. */
+  get receivingSinceMs(): number | undefined {
+    return this.#state === 'receiving' ? this.#sinceMs : undefined;
   }
 
   /** The connection, which was dialed when this was made, is up. */
@@ -124,10 +135,14 @@ export class ReplyTimes {
   }
 
   #noteFirst(nowMs: number): void {
+    if (this.#state !== 'waiting') return;
+    const waitMs = nowMs - this.#headSinceMs;
+    this.#waitedMs = waitMs;
     if (!this.#isFresh) return;
     this.#isFresh = false;
     this.#freshCount += 1;
-    this.#roundTripMs = Math.min(this.#roundTripMs ?? Number.POSITIVE_INFINITY, nowMs - this.#headSinceMs);
+    this.#roundTripMs = Math.min(this.#roundTripMs ?? Number.POSITIVE_INFINITY, waitMs);
+    this.#waitedMs -= this.#roundTripMs;
   }
 
   #becomeHead(nowMs: number): void {
