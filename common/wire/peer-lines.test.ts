@@ -23,7 +23,11 @@ const anyContent = fc.oneof(
 );
 
 const anyRequest: fc.Arbitrary<PeerRequest> = fc.oneof(
-  fc.record({ verb: fc.constant('GET_CHUNK' as const), content: anyContent, chunkIndex: fc.nat(CHUNKS_MAX_COUNT - 1) }),
+  fc.record({
+    verb: fc.constantFrom('GET_CHUNK' as const, 'CANCEL' as const),
+    content: anyContent,
+    chunkIndex: fc.nat(CHUNKS_MAX_COUNT - 1),
+  }),
   fc.record({ verb: fc.constant('GET_MANIFEST' as const), content: anyContent }),
   fc.record(
     {
@@ -64,6 +68,7 @@ describe('peer requests', () => {
     ['get_chunk a 0', { verb: 'GET_CHUNK', content: { by: 'name', name: 'a' }, chunkIndex: 0 }],
     ['GET_CHUNK a%20b 7 later=x', { verb: 'GET_CHUNK', content: { by: 'name', name: 'a b' }, chunkIndex: 7 }],
     ['GET_CHUNK %40a 7', { verb: 'GET_CHUNK', content: { by: 'name', name: '@a' }, chunkIndex: 7 }],
+    ['cancel a 3 later=x', { verb: 'CANCEL', content: { by: 'name', name: 'a' }, chunkIndex: 3 }],
     [`GET_MANIFEST @${ROOT} later=x`, { verb: 'GET_MANIFEST', content: { by: 'root', root: ROOT } }],
     ['have a port=7 later=x port=8', { verb: 'HAVE', content: { by: 'name', name: 'a' }, port: 7 }],
   ])('"%s" is read', (line, request) => {
@@ -82,6 +87,7 @@ describe('peer requests', () => {
     'GET_CHUNK a',
     'GET_CHUNK a 0 b',
     'GET_CHUNK a 0 =b',
+    'CANCEL a',
     'GET_MANIFEST',
     'GET_MANIFEST a b',
     'GET_MANIFEST @ab',

@@ -12,6 +12,8 @@ export type ContentRef = { readonly by: 'root'; readonly root: ContentRoot } | {
 export type PeerRequest =
   | { readonly verb: 'GET_CHUNK'; readonly content: ContentRef; readonly chunkIndex: number }
   | { readonly verb: 'GET_MANIFEST'; readonly content: ContentRef }
+  /** Has no reply of its own. */
+  | { readonly verb: 'CANCEL'; readonly content: ContentRef; readonly chunkIndex: number }
   | {
       readonly verb: 'HAVE';
       readonly content: ContentRef;
@@ -47,7 +49,8 @@ export function formatPeerRequest(request: PeerRequest): string {
   const content = formatContentRef(request.content);
   switch (request.verb) {
     case 'GET_CHUNK':
-      return `GET_CHUNK ${content} ${request.chunkIndex}\n`;
+    case 'CANCEL':
+      return `${request.verb} ${content} ${request.chunkIndex}\n`;
     case 'GET_MANIFEST':
       return `GET_MANIFEST ${content}\n`;
     case 'HAVE': {
@@ -64,13 +67,15 @@ export function parsePeerRequest(line: string): PeerRequest {
   const refuse = (usage: string): never => {
     throw new ShoalError('BAD_REQUEST', 'remote', `Usage: ${usage}`);
   };
-  switch (verb.toUpperCase()) {
-    case 'GET_CHUNK': {
+  const known = verb.toUpperCase();
+  switch (known) {
+    case 'GET_CHUNK':
+    case 'CANCEL': {
       const chunkIndex = parseCount(index ?? '', CHUNKS_MAX_COUNT - 1);
       if (content === '' || chunkIndex === undefined || !rest.every(isAttribute)) {
-        return refuse('GET_CHUNK <filename|@root> <chunk_id>');
+        return refuse(`${known} <filename|@root> <chunk_id>`);
       }
-      return { verb: 'GET_CHUNK', content: parseContentRef(content), chunkIndex };
+      return { verb: known, content: parseContentRef(content), chunkIndex };
     }
     case 'GET_MANIFEST':
       if (content === '' || !(index === undefined || [index, ...rest].every(isAttribute))) {
@@ -84,7 +89,7 @@ export function parsePeerRequest(line: string): PeerRequest {
       return { verb: 'HAVE', content: parseContentRef(content), ...haveAttributes(parseAttributes(attributes)) };
     }
     default:
-      throw new ShoalError('UNKNOWN_COMMAND', 'remote', 'Known commands: GET_CHUNK, GET_MANIFEST, HAVE.');
+      throw new ShoalError('UNKNOWN_COMMAND', 'remote', 'Known commands: GET_CHUNK, GET_MANIFEST, HAVE, CANCEL.');
   }
 }
 

@@ -6,8 +6,10 @@
  */
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import type { PeerAddress } from '../../common/core/peer-address.js';
+import type { Catalog } from './catalog.js';
 import type { DownloadEvents } from './download-options.js';
 import { greet, type SwarmContent } from './greeting.js';
+import { claimHelp } from './helping.js';
 import type { Plan } from './plan.js';
 import type { PlanPeer } from './plan-peer.js';
 import { Supplier } from './supplier.js';
@@ -22,8 +24,12 @@ interface Merit {
   readonly sinceMs: number;
 }
 
+/** Milliseconds after which a peer is asked to give back what it has not begun with: sooner than it is taken for dead. */
+const LATE_MS = 3000;
+
 export interface CrewOptions {
   readonly plan: Plan;
+  readonly catalog: Pick<Catalog, 'locate'>;
   /** Where it is missing, nobody is asked what it has. */
   readonly swarm: SwarmContent | undefined;
   readonly usualChunkBytes: number;
@@ -37,6 +43,7 @@ export class Crew {
   readonly #swarm: Swarm;
   readonly #suppliers = new Map<Lane, Supplier>();
   readonly #merits = new WeakMap<PlanPeer, Merit>();
+  readonly #inOrder: Supplier[] = [];
 
   constructor(ports: SwarmPorts, options: CrewOptions) {
     this.#options = options;
@@ -56,7 +63,7 @@ export class Crew {
 
   /** Everybody who was ever connected, in the order in which that was. */
   get suppliers(): readonly Supplier[] {
-    return [...this.#suppliers.values()];
+    return this.#inOrder;
   }
 
   get connectedCount(): number {
@@ -84,12 +91,19 @@ export class Crew {
     for (const lane of this.#swarm.connected) this.#judge(lane, nowMs);
     this.#makeRoom(nowMs);
     this.#swarm.dialSome();
-    for (const supplier of this.#suppliers.values()) if (supplier.mayHaveMore) supplier.isDry = false;
+    for (const supplier of this.#inOrder) if (supplier.mayHaveMore) supplier.isDry = false;
   }
 
   /** A unit can be asked for again: whoever had nothing to do may have now. */
   wake(): void {
-    for (const supplier of this.#suppliers.values()) supplier.isDry = false;
+    for (const supplier of this.#inOrder) supplier.isDry = false;
+  }
+
+  /** A unit that an idle supplier is to bring though another was asked for it, as `claimHelp` says. */
+  claimHelp(supplier: Supplier, nowMs: number): number | undefined {
+    if (!supplier.mayHelp(nowMs)) return undefined;
+    const { plan, catalog, usualChunkBytes } = this.#options;
+    return claimHelp(supplier, { suppliers: this.#inOrder, plan, catalog, chunkBytes: usualChunkBytes }, nowMs);
   }
 
   /** Ends a connection for what happened on it: for good where the protocol was broken, else until it has rested. */
@@ -113,8 +127,7 @@ export class Crew {
   async #greet(lane: Lane): Promise<void> {
     const { plan, swarm, events, ready } = this.#options;
     const { connection } = lane;
-    const supplier = this.#suppliers.get(lane) ?? new Supplier(lane);
-    this.#suppliers.set(lane, supplier);
+    const supplier = this.#supplierOf(lane);
     if (connection === undefined) return;
     supplier.peer = plan.join();
     try {
@@ -133,6 +146,15 @@ export class Crew {
     ready(supplier);
   }
 
+  #supplierOf(lane: Lane): Supplier {
+    const known = this.#suppliers.get(lane);
+    if (known !== undefined) return known;
+    const made = new Supplier(lane);
+    this.#suppliers.set(lane, made);
+    this.#inOrder.push(made);
+    return made;
+  }
+
   #parted(lane: Lane): void {
     const supplier = this.#suppliers.get(lane);
     if (supplier?.peer === undefined) return;
@@ -145,6 +167,10 @@ export class Crew {
     const supplier = this.#suppliers.get(lane);
     if (failure !== undefined && supplier !== undefined) this.cutOff(supplier, failure);
     const head = lane.connection?.head;
+    // Others may come first for longer than a dead one is waited for. Who answers that it has not begun is alive.
+    const [unit] = supplier?.asked.keys() ?? [];
+    if (unit !== undefined && head?.gotBytes === 0 && nowMs - head.sinceMs > LATE_MS)
+      supplier?.takeBack(unit, this.#options.catalog, nowMs);
     if (head !== undefined && lane.score.judge(head, this.#options.usualChunkBytes, nowMs) === 'dead') {
       this.#swarm.drop(lane, new ShoalError('NETWORK', 'remote', `Peer ${lane.key} stopped sending.`));
     }
@@ -153,7 +179,7 @@ export class Crew {
   /** Where more peers are known than can be connected, one that has nothing of use leaves, or one that only says so. */
   #makeRoom(nowMs: number): void {
     const { isCrowded } = this.#swarm;
-    for (const supplier of this.#suppliers.values()) {
+    for (const supplier of this.#inOrder) {
       const { lane, peer, asked, greeting } = supplier;
       if (peer === undefined || greeting !== 'telling') continue;
       const isOnlyPromising = this.#isIdle(peer, supplier.chunkCount, nowMs);

@@ -12,7 +12,6 @@ import type { Timer } from '../../common/ports/clock.js';
 import { Checkpointer } from './checkpointer.js';
 import { Crew } from './crew.js';
 import type { DownloadOptions, DownloadReport } from './download-options.js';
-import { claimHelp } from './helping.js';
 import { landChunk } from './landing.js';
 import { nobodyLeft } from './nobody-left.js';
 import { PeerRefresh } from './peer-refresh.js';
@@ -67,11 +66,11 @@ export class Download {
       lost: (units) => this.#noteLost(units),
       failed: (error) => this.#end(error),
     });
-    const usualChunkBytes = this.#usualChunkBytes;
     this.#crew = new Crew(ports, {
       plan,
+      catalog,
       swarm: options.swarm,
-      usualChunkBytes,
+      usualChunkBytes: this.#usualChunkBytes,
       events,
       ready: (supplier) => this.#feed(supplier),
     });
@@ -172,7 +171,7 @@ export class Download {
     if (peer === undefined || !lane.score.wants(asked.size, this.#usualChunkBytes)) return false;
     const nowMs = this.#ports.clock.nowMs();
     if (!supplier.isReady(nowMs)) return false;
-    const unit = this.#options.plan.next(peer, nowMs) ?? this.#helpWith(supplier, nowMs);
+    const unit = this.#options.plan.next(peer, nowMs) ?? this.#crew.claimHelp(supplier, nowMs);
     if (unit === undefined) {
       supplier.isDry = true;
       return false;
@@ -181,11 +180,6 @@ export class Download {
     asked.set(unit, nowMs);
     void this.#queue.add(() => this.#fetchUnit({ supplier, peer, unit }));
     return true;
-  }
-
-  #helpWith(supplier: Supplier, nowMs: number): number | undefined {
-    if (!supplier.mayHelp(nowMs)) return undefined;
-    return claimHelp(supplier, this.#crew.suppliers, this.#options.plan, this.#usualChunkBytes, nowMs);
   }
 
   async #fetchUnit(request: Request): Promise<void> {
@@ -198,7 +192,7 @@ export class Download {
       if (connection === undefined || this.#isOver) throw new ShoalError('NETWORK', 'remote', 'The peer is gone.');
       const slot = await connection.getChunk(file.content, chunkIndex, lengthBytes);
       const receivedMs = this.#ports.clock.nowMs();
-      asked.delete(unit);
+      supplier.answered(unit);
       lane.score.waited(connection.waitedMs);
       this.#feed(supplier);
       try {
@@ -253,11 +247,11 @@ export class Download {
   #notDelivered(request: Request, error: ShoalError): void {
     const { supplier, unit } = request;
     const { lane } = supplier;
-    supplier.asked.delete(unit);
+    const isTakenBack = supplier.answered(unit);
     const isRefusal = lane.connection !== undefined && lane.connection.failure === undefined;
     const isBusy = isRefusal && error.code === 'BUSY' && supplier.greeting === 'telling';
     const isFull = !isBusy && (error.code === 'BUSY' || error.code === 'LIMIT');
-    if (isBusy) supplier.busy(this.#ports.clock.nowMs());
+    if (isBusy && !isTakenBack) supplier.busy(this.#ports.clock.nowMs());
     else if (!this.#isOver && !isRefusal) this.#crew.cutOff(supplier, error);
     else if (isRefusal) supplier.refusalCount += 1;
     if (isRefusal && (isFull || supplier.refusalCount >= REFUSALS_MAX_COUNT)) {

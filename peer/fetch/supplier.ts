@@ -9,6 +9,7 @@
  *
  * Pure but for the lane that it points to: time comes in.
  */
+import type { Catalog } from './catalog.js';
 import type { PlanPeer } from './plan-peer.js';
 import type { Lane } from './swarm.js';
 
@@ -16,6 +17,8 @@ import type { Lane } from './swarm.js';
 const BUSY_FREE_COUNT = 4;
 const BUSY_REST_FIRST_MS = 100;
 const BUSY_REST_MAX_MS = 2000;
+/** Milliseconds in which a peer that is asked to give back a unit has given an answer, or begun: longer than there and back. */
+const TAKE_BACK_MS = 1000;
 /** Milliseconds between two looks whether an idle peer can help another. */
 const HELP_MS = 100;
 
@@ -33,6 +36,8 @@ export class Supplier {
   greeting: 'due' | 'greeting' | 'telling' | 'plain' = 'due';
   /** It has nothing to be asked for, as far as is known. */
   isDry = false;
+  /** Units asked for that it was asked to give back, with the time of that. */
+  readonly #takenBack = new Map<number, number>();
   #busyCount = 0;
   #restUntilMs = Number.NEGATIVE_INFINITY;
   #helpedMs = Number.NEGATIVE_INFINITY;
@@ -45,6 +50,30 @@ export class Supplier {
   isReady(nowMs: number): boolean {
     const isGreeted = this.greeting === 'telling' || this.greeting === 'plain';
     return isGreeted && this.lane.connection !== undefined && nowMs >= this.#restUntilMs;
+  }
+
+  /** Whether it may be asked to give a unit back: it knows how, and was not asked yet. */
+  mayTakeBack(unit: number): boolean {
+    return this.greeting === 'telling' && !this.#takenBack.has(unit);
+  }
+
+  /** Whether it was asked to give a unit back, and had the time to answer. */
+  isMute(unit: number, nowMs: number): boolean {
+    return nowMs - (this.#takenBack.get(unit) ?? nowMs) > TAKE_BACK_MS;
+  }
+
+  /** Asks it to give a unit back, if it may be; where it has not begun with that, it answers BUSY. */
+  takeBack(unit: number, catalog: Pick<Catalog, 'locate'>, nowMs: number): void {
+    if (!this.mayTakeBack(unit)) return;
+    this.#takenBack.set(unit, nowMs);
+    const { file, chunkIndex } = catalog.locate(unit);
+    this.lane.connection?.cancelChunk(file.content, chunkIndex);
+  }
+
+  /** It answered the request for a unit. Returns whether it was asked to give that back. */
+  answered(unit: number): boolean {
+    this.asked.delete(unit);
+    return this.#takenBack.delete(unit);
   }
 
   /** It asks for patience: once in a while is nothing, again and again means that it has no room for us. */
@@ -77,6 +106,7 @@ export class Supplier {
   /** The connection is gone. */
   disconnected(): void {
     this.peer = undefined;
+    this.#takenBack.clear();
     this.greeting = this.greeting === 'greeting' || this.greeting === 'plain' ? 'plain' : 'due';
     this.isDry = false;
     this.#busyCount = 0;

@@ -132,7 +132,7 @@ describe('peer connection', () => {
     asked.catch(() => undefined);
     await until('it fell silent and all of it is here', () => peer.stalledCount === 1 && connection.head?.gotBytes === 1007);
     clock.jump(5000);
-    expect(connection.head).toEqual({ sinceMs: 0, gotBytes: 1007 });
+    expect(connection.head).toEqual({ sinceMs: 0, gotBytes: 1007, beganMs: 0 });
   });
 
   test.each([

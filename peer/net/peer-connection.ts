@@ -32,6 +32,8 @@ export interface ReplyHead {
   /** When it became the oldest, by the clock; later by as long as a rate limit of ours held the stream since. */
   readonly sinceMs: number;
   readonly gotBytes: number;
+  /** When its first bytes were here; `undefined` while there are none. */
+  readonly beganMs: number | undefined;
 }
 
 /** What a fetcher says of itself when it asks what a peer has. */
@@ -96,7 +98,8 @@ export class PeerConnection {
   /** The oldest open request, or `undefined` where none is open or we ourselves hold it up. */
   get head(): ReplyHead | undefined {
     if (this.#open.length === 0 || this.#parser.isStarved) return undefined;
-    return { sinceMs: this.#headSinceMs + this.#heldMs - this.#headHeldMs, gotBytes: this.#parser.replyBytes };
+    const sinceMs = this.#headSinceMs + this.#heldMs - this.#headHeldMs;
+    return { sinceMs, gotBytes: this.#parser.replyBytes, beganMs: this.#times.receivingSinceMs };
   }
 
   /** How long the peer, beyond the round trip, let us wait for the first byte of its last reply after it had nothing else to send. */
@@ -113,6 +116,11 @@ export class PeerConnection {
       kind: 'chunk',
       sizeBytes,
     }) as Promise<Slot>;
+  }
+
+  /** Takes the request for a chunk back, if the peer has not begun with it: then it is answered `BUSY`. For peers that answered HAVE. */
+  cancelChunk(content: ContentRef, chunkIndex: number): void {
+    if (this.#failure === undefined) this.#send(formatPeerRequest({ verb: 'CANCEL', content, chunkIndex }));
   }
 
   /** Asks for a manifest of at most `maxBytes`. Throws as `getChunk`. */
@@ -162,9 +170,13 @@ export class PeerConnection {
       this.#open.push({ resolve, reject });
       this.#parser.expect(expected);
       if (this.#parser.isStarved) this.#waitForSlot();
-      // Requests that come up together leave together: each write wakes the other side.
-      if (this.#unsent.push(line) === 1) process.nextTick(() => this.#stream?.write(this.#unsent.splice(0).join('')));
+      this.#send(line);
     });
+  }
+
+  /** Lines that come up together leave together: each write wakes the other side. */
+  #send(line: string): void {
+    if (this.#unsent.push(line) === 1) process.nextTick(() => this.#stream?.write(this.#unsent.splice(0).join('')));
   }
 
   /** Another request is the oldest, or what kept it is over. */

@@ -195,6 +195,49 @@ describe('sessions that share the upload slots', () => {
     expect([uploads.load.usedSlotCount, buffers.chunksOutCount]).toEqual([0, 0]);
   });
 
+  test('refuse what is taken back, in its order, and leave the turn to others', async () => {
+    holding.gain(0, 1, 2);
+    const [first, second, third] = [open(), open(), open()];
+    for (const { ask, stream } of [first, second, third]) {
+      await ask('HAVE file\n');
+      await takeAll(stream);
+    }
+    await first.ask('GET_CHUNK file 0\n');
+    await second.ask('GET_CHUNK file 1\nGET_CHUNK file 2\nGET_CHUNK file 0\n');
+    await third.ask('GET_CHUNK file 2\n');
+    await second.ask('CANCEL file 2\nCANCEL file 9\n');
+    expect(sentBy(second.stream)).toEqual(['3 <3>']);
+    await second.ask('CANCEL file 1\n');
+    const taken = expect.stringMatching(/^ERR BUSY You took this request back/);
+    expect(sentBy(second.stream).slice(1)).toEqual([taken, taken]);
+    expect(uploads.load.waitingCount).toBe(2);
+    await takeAll(first.stream);
+    await takeAll(third.stream);
+    await takeAll(second.stream);
+    expect(sentBy(third.stream).slice(1)).toEqual([`${CHUNK_BYTES} <${CHUNK_BYTES}>`]);
+    expect(sentBy(second.stream).slice(3)).toEqual([`${CHUNK_BYTES} <${CHUNK_BYTES}>`]);
+    expect([uploads.load.usedSlotCount, uploads.load.waitingCount, buffers.chunksOutCount]).toEqual([0, 0, 0]);
+  });
+
+  test('send what is taken back too late, and to strangers whatever they asked for', async () => {
+    holding.gain(0);
+    isReadHeld = true;
+    const [fetcher, stranger] = [open(), open()];
+    await fetcher.ask('HAVE file\n');
+    await takeAll(fetcher.stream);
+    await fetcher.ask('GET_CHUNK file 0\n');
+    await stranger.ask('GET_CHUNK file 0\n');
+    await fetcher.ask('CANCEL file 0\n');
+    await stranger.ask('CANCEL file 0\n');
+    for (const { stream } of [fetcher, stranger]) {
+      reads.shift()?.resolve();
+      await settle();
+      await takeAll(stream);
+    }
+    expect(sentBy(fetcher.stream).slice(1)).toEqual([`${CHUNK_BYTES} <${CHUNK_BYTES}>`]);
+    expect(sentBy(stranger.stream)).toEqual([`${CHUNK_BYTES} <${CHUNK_BYTES}>`]);
+  });
+
   test('keep the order of replies around one that waits for its turn', async () => {
     holding.gain(0);
     const [first, second] = [open(), open()];

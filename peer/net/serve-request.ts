@@ -2,8 +2,10 @@
 import { ShoalError, WIRE_CODES, type WireCode } from '../../common/core/errors.js';
 import { HAVE_CONTENTS_MAX_COUNT } from '../../common/core/limits.js';
 import type { LineEvent } from '../../common/wire/line-splitter.js';
-import { type PeerRequest, parsePeerRequest } from '../../common/wire/peer-lines.js';
+import { formatContentRef, type PeerRequest, parsePeerRequest } from '../../common/wire/peer-lines.js';
 import { splitTokens } from '../../common/wire/tokens.js';
+import type { SharedContent } from '../share/shared-content.js';
+import type { Upload } from './upload-queue.js';
 
 export interface Refusal {
   readonly verb: 'ERR';
@@ -11,6 +13,26 @@ export interface Refusal {
   readonly text: string;
   /** Whether it counts towards BAD_LINES_MAX_COUNT. */
   readonly isBadLine: boolean;
+}
+
+/** The chunk request at the head of the queue, once it was brought before the upload queue. */
+export interface AskedChunk {
+  readonly content: SharedContent;
+  readonly upload: Upload;
+  verdict: 'waiting' | 'granted' | 'busy';
+}
+
+export type Cancel = Extract<PeerRequest, { verb: 'CANCEL' }>;
+
+/** What is answered, in order. */
+export type Queued = Exclude<PeerRequest, Cancel> | Refusal;
+
+/** Where in a queue the last request stands that a CANCEL means; −1 where there is none. */
+export function placeOfChunk(queue: readonly Queued[], { content, chunkIndex }: Cancel): number {
+  const ref = formatContentRef(content);
+  return queue.findLastIndex(
+    (queued) => queued.verb === 'GET_CHUNK' && queued.chunkIndex === chunkIndex && formatContentRef(queued.content) === ref,
+  );
 }
 
 /** What is said of everything that is not shared, whatever the reason: whoever probes names learns nothing. */
@@ -26,14 +48,22 @@ export const ASK_FOR_ANOTHER: Refusal = {
   isBadLine: false,
 };
 
+/** Only on a connection that sent HAVE, as above. */
+export const TAKEN_BACK: Refusal = { verb: 'ERR', code: 'BUSY', text: 'You took this request back.', isBadLine: false };
+
 export const THIS_IS_YOU: Refusal = { verb: 'ERR', code: 'DENIED', text: 'This is you.', isBadLine: false };
 
-export const TOO_MANY_CONTENTS: Refusal = {
+const TOO_MANY_CONTENTS: Refusal = {
   verb: 'ERR',
   code: 'LIMIT',
   text: `A connection has news of ${HAVE_CONTENTS_MAX_COUNT} contents at most; open another one.`,
   isBadLine: false,
 };
+
+/** The body that answers HAVE; `undefined` bits where the connection may not hear of one content more. */
+export function haveReply(bits: Uint8Array | undefined): readonly Uint8Array[] | Refusal {
+  return bits === undefined ? TOO_MANY_CONTENTS : [bits];
+}
 
 /** What the splitter found, as what to do about it. */
 export function requestOfLine(event: LineEvent): PeerRequest | Refusal {

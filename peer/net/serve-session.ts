@@ -24,7 +24,6 @@ import type { ContentRoot } from '../../common/core/root.js';
 import type { Clock } from '../../common/ports/clock.js';
 import type { ServedStream, StreamHandlers } from '../../common/ports/net.js';
 import { type LineEvent, LineSplitter } from '../../common/wire/line-splitter.js';
-import type { PeerRequest } from '../../common/wire/peer-lines.js';
 import type { BufferPool } from '../share/buffer-pool.js';
 import type { ChunkReader } from '../share/chunk-reader.js';
 import { manifestParts } from '../share/manifest-parts.js';
@@ -34,15 +33,20 @@ import { HaveFeed } from './have-feed.js';
 import { type ChunkReply, ReplySender } from './reply-sender.js';
 import {
   ASK_FOR_ANOTHER,
+  type AskedChunk,
+  type Cancel,
+  haveReply,
   NO_SUCH_CHUNK,
   NOT_SHARED,
+  placeOfChunk,
+  type Queued,
   type Refusal,
   refusalOf,
   requestOfLine,
+  TAKEN_BACK,
   THIS_IS_YOU,
-  TOO_MANY_CONTENTS,
 } from './serve-request.js';
-import type { Upload, UploadQueue, UploadSeat } from './upload-queue.js';
+import type { UploadQueue, UploadSeat } from './upload-queue.js';
 
 export interface SessionPorts {
   readonly index: Pick<ShareIndex, 'find'>;
@@ -61,18 +65,11 @@ export interface SessionPorts {
   readonly closed: (session: ServeSession) => void;
 }
 
-/** The chunk request at the head of the queue, once it was brought before the upload queue. */
-interface AskedChunk {
-  readonly content: SharedContent;
-  readonly upload: Upload;
-  verdict: 'waiting' | 'granted' | 'busy';
-}
-
 export class ServeSession implements StreamHandlers {
   readonly #stream: ServedStream;
   readonly #ports: SessionPorts;
   readonly #splitter = new LineSplitter();
-  readonly #queue: (PeerRequest | Refusal)[] = [];
+  readonly #queue: Queued[] = [];
   readonly #sender: ReplySender;
   readonly #feed: HaveFeed;
   readonly #seat: UploadSeat;
@@ -178,6 +175,10 @@ export class ServeSession implements StreamHandlers {
     if (this.#isEnding || (event.kind === 'line' && event.text === '')) return;
     this.#progressMs = this.#ports.clock.nowMs();
     const request = requestOfLine(event);
+    if (request.verb === 'CANCEL') {
+      this.#takeBack(request);
+      return;
+    }
     if (request.verb === 'ERR' && request.isBadLine) this.#badLineCount += 1;
     this.#queue.push(request);
     if (event.kind === 'too-long' || this.#badLineCount >= BAD_LINES_MAX_COUNT) {
@@ -186,10 +187,20 @@ export class ServeSession implements StreamHandlers {
     }
   }
 
+  /** Refuses such a request that waits, if there is one. */
+  #takeBack(request: Cancel): void {
+    const at = this.#seat.isSwarm ? placeOfChunk(this.#queue, request) : -1;
+    if (at < 0 || (at === 0 && this.#asked !== undefined && this.#asked.verdict !== 'waiting')) return;
+    this.#queue[at] = TAKEN_BACK;
+    if (at > 0 || this.#asked === undefined) return;
+    this.#asked = undefined;
+    this.#ports.uploads.leave(this.#seat);
+  }
+
   /** Begins what may begin, sends what is ready, and reads on or not. */
   #pump(): void {
     if (this.#isClosed) return;
-    while (this.#queue.length > 0 && this.#begin(this.#queue[0] as PeerRequest | Refusal)) this.#queue.shift();
+    while (this.#queue.length > 0 && this.#begin(this.#queue[0] as Queued)) this.#queue.shift();
     this.#sender.send();
     if (this.#feed.isDue) this.#sender.sendNews();
     const isFull = this.#queue.length >= SERVE_QUEUE_MAX_COUNT;
@@ -209,7 +220,7 @@ export class ServeSession implements StreamHandlers {
   }
 
   /** Begins the reply to a request; false where it has to wait for memory or for its turn. */
-  #begin(request: PeerRequest | Refusal): boolean {
+  #begin(request: Queued): boolean {
     if (this.#sender.heldCount >= SERVE_REPLIES_MAX_COUNT) return false;
     if (this.#asked !== undefined) return this.#beginAsked(this.#asked);
     if (request.verb === 'ERR') return this.#refuse(request);
@@ -223,7 +234,7 @@ export class ServeSession implements StreamHandlers {
         return true;
       case 'HAVE':
         if (request.port !== undefined) this.#ports.peerSeen(content.root, { ip: this.remoteIp, port: request.port });
-        this.#sender.body(() => this.#subscribe(content));
+        this.#sender.body(() => haveReply(this.#feed.subscribe(content)));
         return true;
       case 'GET_CHUNK':
         return this.#beginChunk(content, request.chunkIndex);
@@ -233,11 +244,6 @@ export class ServeSession implements StreamHandlers {
   #refuse(refusal: Refusal): true {
     this.#sender.refuse(refusal);
     return true;
-  }
-
-  #subscribe(content: SharedContent): readonly Uint8Array[] | Refusal {
-    const bits = this.#feed.subscribe(content);
-    return bits === undefined ? TOO_MANY_CONTENTS : [bits];
   }
 
   /** Asks for a grant as soon as there is memory for the reply. */

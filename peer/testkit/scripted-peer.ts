@@ -137,7 +137,8 @@ export class ScriptedPeer {
       await this.misbehaviour.gate?.(request);
       if (request.verb === 'GET_CHUNK') await this.#sendChunk(request.content, request.chunkIndex, outlet);
       else if (request.verb === 'HAVE') await this.#sendHave(request.content, outlet);
-      else await this.#sendManifest(request.content, outlet);
+      // What is taken back has its own reply: here lines are read one by one, so it is sent by then.
+      else if (request.verb === 'GET_MANIFEST') await this.#sendManifest(request.content, outlet);
     } catch (error) {
       const shoal = asShoalError(error);
       await outlet.send(formatErr(shoal.code as WireCode, shoal.message));
