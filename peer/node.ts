@@ -18,6 +18,7 @@ import type { FetchOptions } from './fetch/fetch-session.js';
 import type { OfferPorts } from './fetch/offer.js';
 import { HashCache } from './hash/hash-cache.js';
 import { HashPool } from './hash/hash-pool.js';
+import { drawProcessId } from './net/introduction.js';
 import { type RateLimitOptions, RateLimits } from './net/rate-limits.js';
 import { ChunkServer } from './net/server.js';
 import { throttledDialer, throttledListener } from './net/throttle.js';
@@ -89,7 +90,7 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
   const listener = limits === undefined ? ports.listener : throttledListener(ports.listener, limits);
   const index = new ShareIndex();
   const introductions = new Introductions();
-  const id = nodeId(ports.random);
+  const id = drawProcessId(ports.random);
   let sharing: Sharing | undefined;
   const reader = new ChunkReader({ changed: (content) => sharing?.withdraw(content) });
   // First what can fail and holds the process alive: nothing else has to be closed when the port cannot be had.
@@ -166,11 +167,6 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
       return closing;
     },
   };
-}
-
-/** 16 hex digits that no other process is likely to have. */
-function nodeId(random: Random): string {
-  return Array.from({ length: 16 }, () => random.below(16).toString(16)).join('');
 }
 
 /** The port that others reach this peer at, where it is not the one that is listened on. */

@@ -19,6 +19,7 @@ import { Download } from '../../peer/fetch/download.js';
 import type { DownloadOptions, DownloadReport } from '../../peer/fetch/download-options.js';
 import { Plan } from '../../peer/fetch/plan.js';
 import { SLOT_HEAD_BYTES, type Slot } from '../../peer/hash/slot-memory.js';
+import { drawProcessId } from '../../peer/net/introduction.js';
 import { ChunkServer } from '../../peer/net/server.js';
 import { GrowingHolding } from '../../peer/share/growing-holding.js';
 import { fullHolding, type Holding } from '../../peer/share/holding.js';
@@ -84,7 +85,7 @@ export class SimPeer {
 
   /** Has everything, and serves it. */
   async seed(): Promise<void> {
-    await this.#serve(fullHolding(this.#chunkCount), idOf(this.#ports.random), new Introductions());
+    await this.#serve(fullHolding(this.#chunkCount), drawProcessId(this.#ports.random), new Introductions());
     this.#ports.tracker.register(this.address, undefined);
   }
 
@@ -94,7 +95,7 @@ export class SimPeer {
     const had = new Bitfield(this.#chunkCount);
     const growing = new GrowingHolding(had);
     const introductions = new Introductions();
-    const introduction = { port: PORT, id: idOf(this.#ports.random) };
+    const introduction = { port: PORT, id: drawProcessId(this.#ports.random) };
     await this.#serve(growing.file(0, had.length), introduction.id, introductions);
     const { clock, host, random, tracker } = this.#ports;
     const peers = await tracker.lookup();
@@ -192,11 +193,6 @@ const SILENT = {
   peerBanned: () => undefined,
   syncFailed: () => undefined,
 };
-
-/** 16 hex digits. */
-function idOf(random: SimRandom): string {
-  return Array.from({ length: 16 }, () => random.below(16).toString(16)).join('');
-}
 
 function catalogOf({ manifest, root }: SwarmContent): Catalog {
   const { sizeBytes, hashName, hashes } = manifest;

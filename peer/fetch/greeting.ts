@@ -6,7 +6,8 @@ import { Bitfield } from '../../common/core/bitfield.js';
 import { asShoalError, invariant, protocolError } from '../../common/core/errors.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { ChunkRange, HaveNews } from '../../common/wire/peer-lines.js';
-import type { Introduction, PeerConnection } from '../net/peer-connection.js';
+import type { Introduction } from '../net/introduction.js';
+import type { PeerConnection } from '../net/peer-connection.js';
 import type { Plan } from './plan.js';
 import type { Supplier } from './supplier.js';
 

@@ -19,7 +19,7 @@ import { type ContentRoot, contentRoot } from '../../common/core/root.js';
 import { hashFunction } from '../../common/node/hash.js';
 import type { Announcement, Announcer } from '../discovery/announcer.js';
 import { identityOf } from '../hash/file-identity.js';
-import type { Introduction } from '../net/peer-connection.js';
+import type { Introduction } from '../net/introduction.js';
 import { GrowingHolding } from '../share/growing-holding.js';
 import { fullHolding } from '../share/holding.js';
 import type { ShareIndex } from '../share/share-index.js';

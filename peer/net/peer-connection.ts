@@ -11,6 +11,7 @@ import type { Clock } from '../../common/ports/clock.js';
 import type { ByteStream, Dialer, StreamHandlers } from '../../common/ports/net.js';
 import { type ContentRef, formatPeerRequest, type HaveNews, parseHaveNews } from '../../common/wire/peer-lines.js';
 import type { Slot, SlotMemory } from '../hash/slot-memory.js';
+import type { Introduction } from './introduction.js';
 import { ReplyParser } from './reply-parser.js';
 import { type ConnectionsWatch, ReplyTimes } from './reply-times.js';
 
@@ -34,14 +35,6 @@ export interface ReplyHead {
   readonly gotBytes: number;
   /** When its first bytes were here; `undefined` while there are none. */
   readonly beganMs: number | undefined;
-}
-
-/** What a fetcher says of itself when it asks what a peer has. */
-export interface Introduction {
-  /** Where it serves the content too; missing where it does not. */
-  readonly port?: number;
-  /** 16 hex digits, by which a process knows itself. */
-  readonly id?: string;
 }
 
 export class PeerConnection {
