@@ -111,7 +111,11 @@ export class TrackerLogic {
     // One text for one source keeps memory small: the parsed IP is a part of its line.
     if (address.ip === source.ip) return { ip: source.ip, port: address.port };
     if (!this.#options.allowForeign) {
-      throw new ShoalError('DENIED', 'remote', `You are seen at ${source.ip} and speak for that address only; use *:port.`);
+      throw new ShoalError(
+        'DENIED',
+        'remote',
+        `You are seen at ${source.ip} and speak for that address only; use *:port, or the tracker needs --allow-foreign.`,
+      );
     }
     if (isLoopback(address.ip) && !isLoopback(source.ip)) {
       throw new ShoalError('DENIED', 'remote', 'A loopback address is of no use to others; use *:port.');

@@ -30,7 +30,7 @@ const THREADS_MAX_COUNT = 4;
 export const fetchCommand: CommandSpec = {
   name: 'fetch',
   summary: 'fetch a file or folder from everyone who has it',
-  args: [{ name: 'what', help: 'a link, @root, or the name it is shared under' }],
+  args: [{ name: 'filename|link|@root', help: 'the name it is shared under, a link, or a root with an @ before it' }],
   flags: [
     TRACKER_FLAG,
     { name: 'out', type: 'text', value: 'PATH', help: 'where to put it: a file name, or a folder that exists', isPath: true },
@@ -41,11 +41,11 @@ export const fetchCommand: CommandSpec = {
       help: 'folder for what has no --out (default: the current one)',
       isPath: true,
     },
-    { name: 'resume', type: 'switch', help: 'go on with an unfinished download (the default); --no-resume starts afresh' },
+    { name: 'resume', type: 'switch', help: 'go on with an unfinished fetch (the default); --no-resume starts afresh' },
     { name: 'overwrite', type: 'switch', help: 'replace a different file that has the name already' },
     { name: 'seed', type: 'switch', help: 'go on sharing it when it is fetched, until stopped' },
-    { name: 'seed-time', type: 'text', value: 'TIME', help: 'go on sharing it for this long' },
-    { name: 'seed-ratio', type: 'text', value: 'N', help: 'go on sharing it until N times its size was given to others' },
+    { name: 'seed-time', type: 'text', value: 'TIME', help: 'go on sharing it for this long: 90m, 12h, 7d' },
+    { name: 'seed-ratio', type: 'text', value: 'N', help: 'go on sharing it until N times its size was given to others: 1.5' },
     ...SERVE_FLAGS,
     ...LIMIT_FLAGS,
     { name: 'timeout', type: 'text', value: 'TIME', help: 'give up when no chunk came for this long', default: '30s' },

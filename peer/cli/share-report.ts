@@ -112,7 +112,8 @@ export class ShareReport implements NodeEvents {
   }
 
   trackerLost(tracker: HostPort, error: ShoalError): void {
-    this.#say(`${error.message} Still serving; trying again.`);
+    const at = formatHostPort(tracker);
+    this.#say(`The tracker at ${at} could not be told what is shared. ${error.message} Still serving; trying again.`);
     this.#event({ event: 'tracker-lost', tracker: formatHostPort(tracker), message: error.message });
   }
 

@@ -16,7 +16,7 @@ export const verifyCommand: CommandSpec = {
   summary: 'check a file on disk against a link or a root',
   args: [
     { name: 'file', help: 'the file to check', isPath: true },
-    { name: 'root', help: 'a link or @root' },
+    { name: 'link|@root', help: 'a link, or a root with an @ before it' },
   ],
   flags: [JSON_FLAG, QUIET_FLAG],
   examples: ['peer verify disk.img @9f2c…', "peer verify model.bin 'magnet:?xt=urn:shoal:…'"],
@@ -26,7 +26,7 @@ export const verifyCommand: CommandSpec = {
 async function runVerify(input: CommandInput): Promise<number> {
   const [path = '', what = ''] = input.args;
   const { root, sizeBytes } = parseFetchSource(what);
-  if (root === undefined) throw new ShoalError('USAGE', 'local', `"${what}" is neither a link nor an @root.`);
+  if (root === undefined) throw new ShoalError('USAGE', 'local', `"${what}" is neither a link nor a root with an @ before it.`);
   const foundBytes = await fileSize(path);
   const isJson = input.switch('json') === true;
   const progress = await createProgress({ isQuiet: input.switch('quiet') === true, isJson });

@@ -46,7 +46,7 @@ function nothingFound(lookup: Lookup, shown: string): ShoalError {
     return new ShoalError(
       'NETWORK',
       'environment',
-      `Tracker ${failure.tracker} could not be asked. ${failure.error.message}`,
+      `Tracker ${failure.tracker} could not be asked. ${whyNot(failure.error)} Another tracker is named with --tracker.`,
       failure.error,
     );
   }
@@ -55,4 +55,9 @@ function nothingFound(lookup: Lookup, shown: string): ShoalError {
     'remote',
     `Nobody shares "${shown}" at the moment. Check the name, and that a peer shares it at the same tracker.`,
   );
+}
+
+/** A peer understands no question to a tracker, and the commands that it lists instead help nobody. */
+function whyNot(error: ShoalError): string {
+  return error.code === 'UNKNOWN_COMMAND' ? 'What answers there is no tracker; is that the address of a peer?' : error.message;
 }

@@ -139,7 +139,7 @@ async function walk(top: Entry[], files: ScannedFile[], note: Note): Promise<voi
     } else if (entry.isFolder) {
       level.next += 1;
       const inner = await readEntries(entry.path, entry.name, note).catch((error: unknown) => {
-        note(`Skipped the folder "${printable(entry.path)}": ${asShoalError(error).message}.`);
+        note(`Skipped the folder "${printable(entry.path)}": ${reasonOf(error)}.`);
         return [];
       });
       stack.push({ entries: inner, next: 0 });
@@ -168,9 +168,13 @@ async function look(entry: Entry, note: Note): Promise<ScannedFile | undefined> 
     if ((stats.mode & 0o444n) === 0n || stats.uid !== BigInt(process.getuid?.() ?? -1)) await access(entry.path, constants.R_OK);
     return scanned(entry.path, entry.name, stats);
   } catch (error) {
-    note(`Skipped "${printable(entry.path)}": ${asShoalError(error).message}.`);
+    note(`Skipped "${printable(entry.path)}": ${reasonOf(error)}.`);
     return undefined;
   }
+}
+
+function reasonOf(error: unknown): string {
+  return ['EACCES', 'EPERM'].includes(systemCode(error) ?? '') ? 'no permission to read it' : asShoalError(error).message;
 }
 
 async function readEntries(path: string, name: FileName, note: Note): Promise<Entry[]> {
