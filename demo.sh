@@ -308,10 +308,14 @@ for pid in "${sharers[@]}"; do
   [ "$status" -eq 0 ] || [ "$status" -eq 7 ] || fail "Sharing peer $index ended with exit code $status."
 done
 good 'the sharing peers have said goodbye to the tracker and ended'
+# A file that only the sharing peers were registered for: the fetches that were killed could not say goodbye, and what they had of the two
+# contents is theirs at the tracker until it misses them, after a minute.
 status=0
-peer fetch node-program --tracker "$tracker" --directory "$work/home" --quiet 2>"$work/log/gone.err" || status=$?
+gone='Données du projet/one byte'
+show_command "peer fetch '$gone' --tracker $tracker"
+peer fetch "$gone" --tracker "$tracker" --directory "$work/home" --quiet 2>"$work/log/gone.err" || status=$?
 sed 's/^/   /' "$work/log/gone.err"
 [ "$status" -eq 3 ] || fail "A fetch of what nobody shares must end with exit code 3, not $status."
-good 'nobody shares the file any more: exit code 3'
+good 'nobody shares it any more: exit code 3'
 
 printf '\n%s%sAll of it held.%s\n' "$bold" "$green" "$plain"
