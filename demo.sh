@@ -123,7 +123,7 @@ last_number() {
 
 mib() { node -p "(${1} / 2 ** 20).toFixed(1) + ' MiB'"; }
 
-peer() { node "$PWD/dist/peer/main.js" "$@"; }
+peer() { node "$PWD/dist/bin/peer.js" "$@"; }
 
 # ------------------------------------------------------------------------------------------------------------------------- the demo
 
@@ -173,7 +173,7 @@ say "a folder: Données du projet, $folder_files files, some nested, one empty, 
 
 step 'A tracker and three peers that share'
 show_command 'tracker --host 127.0.0.1 --port 0'
-start tracker node dist/tracker/main.js --host 127.0.0.1 --port 0
+start tracker node dist/bin/tracker.js --host 127.0.0.1 --port 0
 line=$(await '^tracker listening on ' "$work/log/tracker.out" "$pid") || fail 'The tracker did not start.'
 say "$line"
 tracker=${line##* }
@@ -181,7 +181,7 @@ tracker=${line##* }
 sharers=()
 for name in first second third; do
   show_command "peer share node-program 'Données du projet' --tracker $tracker --host 127.0.0.1"
-  start "$name" node dist/peer/main.js share "$work/$name/node-program" "$work/$name/Données du projet" \
+  start "$name" node dist/bin/peer.js share "$work/$name/node-program" "$work/$name/Données du projet" \
     --tracker "$tracker" --host 127.0.0.1
   sharers+=("$pid")
 done
@@ -209,7 +209,7 @@ signal_sharers() { kill "-$1" "${sharers[@]}"; }
 fetch_half() {
   local link=$1 events=$2 longest_ms=$3 thawed_ms=4 turns=0 done_bytes=0 total_bytes=0 gained status
   : >"$events"
-  node dist/peer/main.js fetch "$link" --directory "$work/fourth" --json >"$events" 2>>"$work/log/fetch.err" </dev/null &
+  node dist/bin/peer.js fetch "$link" --directory "$work/fourth" --json >"$events" 2>>"$work/log/fetch.err" </dev/null &
   local fetch_pid=$!
   started+=("$fetch_pid")
   # Until it knows what there is to fetch, it runs as it likes.

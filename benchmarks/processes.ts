@@ -8,7 +8,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { ProbeReading } from './process-probe.js';
 
-const DIST = fileURLToPath(new URL('..', import.meta.url));
+const COMMANDS = fileURLToPath(new URL('../bin', import.meta.url));
 const PROBE = new URL('./process-probe.js', import.meta.url).href;
 /** Milliseconds in which a process has to say that it is ready, and to end when it is asked to. */
 const READY_MS = 120_000;
@@ -126,7 +126,7 @@ export class CommandProcess extends LocalProcess {
     const probeFile = join(folder, `probe-${probeNumber}.json`);
     const own = Object.entries(process.env).filter(([key]) => !key.startsWith('SHOAL_'));
     const probe = isProbed ? ['--import', PROBE] : [];
-    super(`${program} ${args[0] ?? ''}`.trim(), process.execPath, [...probe, join(DIST, program, 'main.js'), ...args], {
+    super(`${program} ${args[0] ?? ''}`.trim(), process.execPath, [...probe, join(COMMANDS, `${program}.js`), ...args], {
       ...Object.fromEntries(own),
       HOME: folder,
       XDG_CACHE_HOME: join(folder, 'cache'),

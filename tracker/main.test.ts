@@ -1,11 +1,11 @@
 /** The built command, as a stranger meets it: a process, its streams, its exit code, and a raw socket. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { commandFile } from '../common/testkit/repo-root.js';
 import { RawClient } from './testkit/raw-client.js';
 
-const MAIN = fileURLToPath(new URL('./main.js', import.meta.url));
+const MAIN = commandFile('tracker');
 const children: ChildProcess[] = [];
 
 interface Run {

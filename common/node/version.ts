@@ -1,8 +1,8 @@
 /** The version of the package that is running. */
-import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 
-/** Two folders up from the compiled file's folder, and one more for `dist`. */
+/** The manifest is found by the name that it gives itself, because compiled and bundled this code lies at different depths. */
 export function packageVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
+  const manifest: unknown = createRequire(import.meta.url)('#manifest');
   return String((manifest as { version?: unknown }).version);
 }

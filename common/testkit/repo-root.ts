@@ -10,3 +10,8 @@ function findRoot(): string {
 }
 
 export const repoRoot: string = findRoot();
+
+/** The file of a command as it ships: the bundle. */
+export function commandFile(program: 'peer' | 'tracker'): string {
+  return join(repoRoot, 'dist/bin', `${program}.js`);
+}

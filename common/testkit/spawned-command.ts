@@ -8,7 +8,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { repoRoot } from './repo-root.js';
+import { commandFile } from './repo-root.js';
 
 export interface StartOptions {
   readonly cwd?: string;
@@ -94,7 +94,7 @@ export class Workshop {
   }
 
   start(program: 'peer' | 'tracker', args: readonly string[], options: StartOptions = {}): SpawnedCommand {
-    const command = [process.execPath, join(repoRoot, 'dist', program, 'main.js'), ...args];
+    const command = [process.execPath, commandFile(program), ...args];
     const { isUnprivileged, openFilesMaxCount } = options;
     if (isUnprivileged === true) command.unshift(...withoutRights());
     if (openFilesMaxCount !== undefined) command.unshift('sh', '-c', `ulimit -n ${openFilesMaxCount}; exec "$@"`, 'sh');

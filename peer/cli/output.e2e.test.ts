@@ -1,9 +1,9 @@
 /** The built `peer` command, and what it does with its standard output. */
 import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from '@jest/globals';
+import { commandFile } from '../../common/testkit/repo-root.js';
 
-const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
+const MAIN = commandFile('peer');
 
 /** Runs it to its end; with `isDeaf`, nobody reads what it prints. */
 async function run(args: readonly string[], isDeaf = false) {

@@ -6,12 +6,12 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parseLink } from '../../common/core/link.js';
+import { commandFile } from '../../common/testkit/repo-root.js';
 import { ScriptedTracker, yes } from '../testkit/scripted-tracker.js';
 
-const MAIN = fileURLToPath(new URL('../main.js', import.meta.url));
+const MAIN = commandFile('peer');
 
 /** A command whose output can be waited for. */
 class Command {

@@ -64,6 +64,7 @@ export class HashPool {
     this.threadCount = options.threadCount ?? availableParallelism();
     const setup: WorkerSetup = { slots: this.slots.shared };
     this.#piscina = new Piscina({
+      // Compiled and bundled, the worker lies beside this code.
       filename: new URL('./worker.js', import.meta.url).href,
       minThreads: this.threadCount,
       maxThreads: this.threadCount,
