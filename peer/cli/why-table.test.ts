@@ -41,7 +41,7 @@ test('the table says of each stage, of the work and of each peer where the time 
 lookup     3 ms    0 %  trackers were asked
 connect   97 ms    1 %  the manifest came from a peer
 check      0 ms    0 %  what was here before was hashed
-no-peer    0 ms    0 %  nobody was connected who had what was missing
+no-peer    0 ms    0 %  nobody was connected who had what was missing and time for it
 peers      10 s   80 %  peers had requests open, and the rest waited for them
 limit      0 ms    0 %  your rate limit (--limit-down) held the peers back
 landing   2.0 s   16 %  peers were ready, and waited for hashing and writing

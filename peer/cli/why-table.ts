@@ -8,7 +8,7 @@ const MEANINGS: Readonly<Record<Stage, string>> = {
   lookup: 'trackers were asked',
   connect: 'the manifest came from a peer',
   check: 'what was here before was hashed',
-  'no-peer': 'nobody was connected who had what was missing',
+  'no-peer': 'nobody was connected who had what was missing and time for it',
   peers: 'peers had requests open, and the rest waited for them',
   limit: 'your rate limit (--limit-down) held the peers back',
   landing: 'peers were ready, and waited for hashing and writing',

@@ -61,7 +61,7 @@ describe('the verdict on a fetch', () => {
       'nobody',
       report({ 'no-peer': 6400 }),
       'no-peer',
-      'limited by a lack of peers: 64 % of the time nobody was connected who had what was missing',
+      'limited by a lack of peers: 64 % of the time nobody was connected who had what was missing and time for it',
     ],
     ['the trackers', report({ lookup: 8000 }), 'lookup', 'limited by the trackers: the lookup took 80 % of the time'],
     [

@@ -89,7 +89,7 @@ function textOf(limiter: Limiter, part: string, isSync: boolean): string {
     case 'processor':
       return `limited by the processor: ${part} of the time chunks waited to be checked`;
     case 'no-peer':
-      return `limited by a lack of peers: ${part} of the time nobody was connected who had what was missing`;
+      return `limited by a lack of peers: ${part} of the time nobody was connected who had what was missing and time for it`;
     case 'lookup':
       return `limited by the trackers: the lookup took ${part} of the time`;
     case 'manifest':
