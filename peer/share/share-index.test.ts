@@ -49,3 +49,15 @@ test('a name stands for what was added last under it, and what it stood for befo
   expect(index.remove(former)).toBe(false);
   expect([...index.contents()]).toEqual([latter]);
 });
+
+test('20,000 copies of a file come and go in the time of 20,000 files', () => {
+  const before = process.cpuUsage();
+  const copies = Array.from({ length: 20_000 }, (_, number) => add(`copy ${number}`, ROOT, 3));
+  const [first, second] = copies;
+  expect(index.find({ by: 'root', root: ROOT }, 3)).toBe(first);
+  for (const copy of copies) if (copy !== second) index.remove(copy);
+  expect(index.find({ by: 'root', root: ROOT }, 3)).toBe(second);
+  const { user, system } = process.cpuUsage(before);
+  // A list that is copied for each of them takes a minute.
+  expect((user + system) / 1e6).toBeLessThan(5);
+});

@@ -11,8 +11,8 @@ import type { SharedContent } from './shared-content.js';
 
 export class ShareIndex {
   readonly #byName = new Map<FileName, SharedContent>();
-  /** A list only where there are copies: most roots have one content. */
-  readonly #byRoot = new Map<ContentRoot, SharedContent | SharedContent[]>();
+  /** A set only where there are copies: most roots have one content, and a folder may have a file 100,000 times. */
+  readonly #byRoot = new Map<ContentRoot, SharedContent | Set<SharedContent>>();
 
   /** How many names are served. */
   get count(): number {
@@ -26,16 +26,17 @@ export class ShareIndex {
     this.#byName.set(content.name, content);
     const same = this.#byRoot.get(content.root);
     if (same === undefined) this.#byRoot.set(content.root, content);
-    else this.#byRoot.set(content.root, [...[same].flat(), content]);
+    else if (same instanceof Set) same.add(content);
+    else this.#byRoot.set(content.root, new Set([same, content]));
   }
 
   /** Serves this very content no longer; returns whether it was served. */
   remove(content: SharedContent): boolean {
     if (this.#byName.get(content.name) !== content) return false;
     this.#byName.delete(content.name);
-    const [first, ...others] = [this.#byRoot.get(content.root) ?? []].flat().filter((one) => one !== content);
-    if (first === undefined) this.#byRoot.delete(content.root);
-    else this.#byRoot.set(content.root, others.length === 0 ? first : [first, ...others]);
+    const same = this.#byRoot.get(content.root);
+    if (same instanceof Set) same.delete(content);
+    if (!(same instanceof Set) || same.size === 0) this.#byRoot.delete(content.root);
     return true;
   }
 
@@ -43,9 +44,11 @@ export class ShareIndex {
   find(ref: ContentRef, chunkIndex?: number): SharedContent | undefined {
     if (ref.by === 'name') return this.#byName.get(ref.name);
     const found = this.#byRoot.get(ref.root);
-    if (!Array.isArray(found)) return found;
-    const holder = chunkIndex === undefined ? undefined : found.find(({ holding }) => holding.has(chunkIndex));
-    return holder ?? found[0];
+    if (!(found instanceof Set)) return found;
+    const [first] = found;
+    if (chunkIndex === undefined) return first;
+    for (const content of found) if (content.holding.has(chunkIndex)) return content;
+    return first;
   }
 
   contents(): IterableIterator<SharedContent> {
