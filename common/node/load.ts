@@ -3,8 +3,8 @@ import { availableParallelism, cpus } from 'node:os';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import type { LoadPort } from '../ports/load.js';
 
-/** Milliseconds between two looks at the loop: fifty a second cost nothing that can be measured, and find what a person would feel. */
-const LOOK_MS = 20;
+/** Milliseconds between two looks at the loop: each costs some 40 µs where it wakes the process, and what a person would feel is longer. */
+const LOOK_MS = 50;
 
 /** Milliseconds that the cores were busy since the machine started; waiting for a disk is not busy. */
 function coresBusyMs(): number {

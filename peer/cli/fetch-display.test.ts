@@ -4,6 +4,7 @@ import type { FetchResult } from '../fetch/fetch-events.js';
 import { StageTimes } from '../fetch/stage-times.js';
 import { explain } from '../fetch/verdict.js';
 import { JsonDisplay, PersonDisplay } from './fetch-display.js';
+import { whyTable } from './why-table.js';
 
 let printed: string;
 let notes: string[];
@@ -56,7 +57,7 @@ describe('a fetch shown to a person', () => {
   });
 
   test('where it was asked for, the end shows where the time went', () => {
-    new PersonDisplay(progress, true).result(result);
+    new PersonDisplay(progress, whyTable).result(result);
     expect(printed).toMatch(/\nlimited by the trackers: .*\n\nstage +time +share +meaning\nlookup +1\.0 s +100 % /);
   });
 

@@ -3,7 +3,7 @@ import { formatBytes, formatDuration, formatRate } from '../../common/core/units
 import { printable } from '../../common/wire/tokens.js';
 import type { FetchEvent, FetchResult } from '../fetch/fetch-events.js';
 import type { Progress } from './progress.js';
-import { whyTable } from './why-table.js';
+import type { whyTable } from './why-table.js';
 
 export interface FetchDisplay {
   event(event: FetchEvent): void;
@@ -13,14 +13,14 @@ export interface FetchDisplay {
 /** For a person: progress and notes on standard error, the result on standard output. */
 export class PersonDisplay implements FetchDisplay {
   readonly #progress: Progress;
-  readonly #isWhy: boolean;
+  readonly #table: typeof whyTable | undefined;
   /** Peers whose trouble was told: each is told once. */
   readonly #told = new Set<string>();
 
-  /** `isWhy`: the end shows where the time went, as a table. */
-  constructor(progress: Progress, isWhy = false) {
+  /** `table`: how the end shows where the time went, if it shall. */
+  constructor(progress: Progress, table?: typeof whyTable) {
     this.#progress = progress;
-    this.#isWhy = isWhy;
+    this.#table = table;
   }
 
   event(event: FetchEvent): void {
@@ -46,7 +46,9 @@ export class PersonDisplay implements FetchDisplay {
 
   result(result: FetchResult): void {
     this.#progress.stop();
-    this.#progress.result(resultText(result) + (this.#isWhy ? `\n${tableOf(result)}` : ''));
+    const bytes = new Map(result.peers.map((peer) => [peer.address, peer.bytes]));
+    const table = this.#table?.(result.why, (address) => bytes.get(address) ?? 0);
+    this.#progress.result(resultText(result) + (table === undefined ? '' : `\n${table}`));
   }
 }
 
@@ -93,11 +95,6 @@ function resultText(result: FetchResult): string {
     result.why.text,
   ];
   return `${lines.join('\n')}\n`;
-}
-
-function tableOf({ why, peers }: FetchResult): string {
-  const bytes = new Map(peers.map((peer) => [peer.address, peer.bytes]));
-  return whyTable(why, (address) => bytes.get(address) ?? 0);
 }
 
 /** For a program: every event as one line of JSON on standard output, `done` last. */

@@ -81,7 +81,8 @@ async function fetchOnce(input: CommandInput): Promise<number> {
   const isJson = input.switch('json') === true;
   const isQuiet = input.switch('quiet') === true;
   const progress = await createProgress({ isQuiet, isJson });
-  const display = isJson ? new JsonDisplay() : new PersonDisplay(progress, input.switch('why') === true);
+  const table = input.switch('why') === true ? (await import('./why-table.js')).whyTable : undefined;
+  const display = isJson ? new JsonDisplay() : new PersonDisplay(progress, table);
   const options = {
     source,
     shown: source.name ?? shown,

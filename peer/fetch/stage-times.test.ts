@@ -68,7 +68,7 @@ describe('the times of a fetch', () => {
     connections[0]?.asked(0);
     for (let count = 0; count < SLOTS / 2; count += 1) times.landing(100);
     expect(spent(times, 140)).toEqual({ peers: 100, landing: 40 });
-    times.landed(100, 140);
+    times.landed(100, 140, 0, 0);
     expect(spent(times, 150)).toEqual({ peers: 110, landing: 40 });
   });
 
@@ -76,14 +76,13 @@ describe('the times of a fetch', () => {
     const { times } = fetching();
     times.landing(0);
     times.syncing(10);
-    times.landed(0, 30);
+    times.landed(0, 30, 0, 0);
     expect(spent(times, 50)).toEqual({ landing: 30, sync: 20 });
     times.synced(10, 50);
     times.landing(50);
     times.fileOpened(50, 90);
     times.landing(90);
-    times.worked(3, 6);
-    times.landed(90, 100);
+    times.landed(90, 100, 3, 6);
     expect(times.report(100).work).toEqual({ landedCount: 2, openMs: 40, hashMs: 3, writeMs: 6, queueMs: 31, syncMs: 40 });
   });
 
@@ -134,7 +133,7 @@ describe('the times of a fetch', () => {
             landingCount += 1;
             times.landing(nowMs);
           } else if (what === 'landed') {
-            if (landingCount > 0) times.landed(nowMs, nowMs);
+            if (landingCount > 0) times.landed(nowMs, nowMs, 0, 0);
             landingCount = Math.max(0, landingCount - 1);
           } else if (what === 'sync') times.syncing(nowMs);
           else if (what === 'limit') limiterMs += passedMs / 2;

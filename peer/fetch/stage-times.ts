@@ -18,7 +18,8 @@
  * 5. `no-peer`: nobody is connected who has what is missing.
  *
  * Of a connection's part of `peers` goes to `limit` what our own rate limit held it back, which its stream counts.
- * The other phases are stages themselves. What a moment is charged to was found at the event before it, since only an event changes it.
+ * The other phases are stages themselves. What a moment is charged to was found at the event before it, since only an event changes it;
+ * an event that does not change it charges nothing, for a chunk is too short a thing to do much about.
  * Invariant: each moment is charged to one stage, so `spentMs` adds up to `totalMs`.
  */
 import {
@@ -26,7 +27,6 @@ import {
   type ConnectionsWatch,
   type ConnectionWatch,
   NO_TOTALS,
-  type ReplyState,
   type ReplyTimes,
   type ReplyTotals,
 } from '../net/reply-times.js';
@@ -80,7 +80,8 @@ interface Connection {
 
 export class StageTimes implements ConnectionsWatch {
   readonly #startedMs: number;
-  readonly #slotCount: number;
+  /** Landings from which on the workers count as behind. */
+  readonly #backlogCount: number;
   readonly #spentMs: Record<Stage, number>;
   readonly #workMs = { open: 0, hash: 0, write: 0, landing: 0, sync: 0 };
   readonly #peers = new Map<string, PeerAccount>();
@@ -99,7 +100,7 @@ export class StageTimes implements ConnectionsWatch {
   constructor(nowMs: number, slotCount: number) {
     this.#startedMs = nowMs;
     this.#lastMs = nowMs;
-    this.#slotCount = slotCount;
+    this.#backlogCount = BACKLOG_SHARE * slotCount;
     this.#spentMs = { lookup: 0, connect: 0, check: 0, 'no-peer': 0, peers: 0, limit: 0, landing: 0, sync: 0 };
   }
 
@@ -115,11 +116,14 @@ export class StageTimes implements ConnectionsWatch {
     const connection: Connection = { times, heldMark: undefined };
     account.connections.add(connection);
     return {
-      turned: (before, state, nowMs, beforeMs, heldBackMs) => {
+      turned: (before, debt, nowMs, beforeMs, heldBackMs) => {
         this.#charge(nowMs);
-        this.#shareOut(account, connection, beforeMs > 0 ? heldBackMs / beforeMs : 0);
-        this.#turn(connection, before, state);
-        this.#look();
+        if (before === 'due') this.#shareOut(account, connection, beforeMs > 0 ? heldBackMs / beforeMs : 0);
+        if (before === 'starved') this.#starvedCount -= 1;
+        if (debt === 'starved') this.#starvedCount += 1;
+        if (debt === 'due') this.#busyCount += 1;
+        connection.heldMark = debt === 'due' ? this.#heldEachMs : undefined;
+        this.#look(nowMs);
       },
       closed: (totals) => {
         account.connections.delete(connection);
@@ -130,46 +134,38 @@ export class StageTimes implements ConnectionsWatch {
 
   /** A chunk that arrived is being brought to the disk: until `fileOpened`, then again until `landed`. */
   landing(nowMs: number): void {
-    this.#charge(nowMs);
     this.#landingCount += 1;
-    this.#look();
+    this.#look(nowMs);
   }
 
   /** The file to write it to is open, or could not be opened. */
   fileOpened(sinceMs: number, nowMs: number): void {
-    this.#charge(nowMs);
-    this.#landingCount -= 1;
     this.#workMs.open += nowMs - sinceMs;
-    this.#look();
-  }
-
-  /** It is there, or is not going to be. */
-  landed(sinceMs: number, nowMs: number): void {
-    this.#charge(nowMs);
     this.#landingCount -= 1;
-    this.#landedCount += 1;
-    this.#workMs.landing += nowMs - sinceMs;
-    this.#look();
+    this.#look(nowMs);
   }
 
-  /** So long a worker took to hash a chunk, and to write it. */
-  worked(hashMs: number, writeMs: number): void {
-    this.#workMs.hash += hashMs;
-    this.#workMs.write += writeMs;
+  /** It is there, or is not going to be; a worker took so long to hash it, and to write it. */
+  landed(sinceMs: number, nowMs: number, hashMs: number, writeMs: number): void {
+    const workMs = this.#workMs;
+    workMs.landing += nowMs - sinceMs;
+    workMs.hash += hashMs;
+    workMs.write += writeMs;
+    this.#landedCount += 1;
+    this.#landingCount -= 1;
+    this.#look(nowMs);
   }
 
   /** The disk makes last what was written, until `synced`. */
   syncing(nowMs: number): void {
-    this.#charge(nowMs);
     this.#syncCount += 1;
-    this.#look();
+    this.#look(nowMs);
   }
 
   synced(sinceMs: number, nowMs: number): void {
-    this.#charge(nowMs);
-    this.#syncCount -= 1;
     this.#workMs.sync += nowMs - sinceMs;
-    this.#look();
+    this.#syncCount -= 1;
+    this.#look(nowMs);
   }
 
   /** What was until now; of a connection that is open, until it last changed its state. */
@@ -194,39 +190,36 @@ export class StageTimes implements ConnectionsWatch {
     return { address, heldMs, ...totals };
   }
 
-  /** Gives a busy connection its part of the waiting since its last change of state; a share of that goes to our own limit. */
-  #shareOut(account: PeerAccount, connection: Connection, limitShare: number): void {
-    if (connection.heldMark === undefined) return;
-    const partMs = this.#heldEachMs - connection.heldMark;
-    connection.heldMark = this.#heldEachMs;
+  /** Gives a connection that is busy no more its part of the waiting; a share of that goes to our own limit. */
+  #shareOut(account: PeerAccount, { heldMark = 0 }: Connection, limitShare: number): void {
+    this.#busyCount -= 1;
+    const partMs = this.#heldEachMs - heldMark;
     account.heldMs += partMs * (1 - limitShare);
     this.#spentMs.peers -= partMs * limitShare;
     this.#spentMs.limit += partMs * limitShare;
   }
 
-  #turn(connection: Connection, before: ReplyState, state: ReplyState): void {
-    if (before === 'starved') this.#starvedCount -= 1;
-    if (state === 'starved') this.#starvedCount += 1;
-    const isBusy = state === 'waiting' || state === 'receiving';
-    if (isBusy === (connection.heldMark !== undefined)) return;
-    this.#busyCount += isBusy ? 1 : -1;
-    connection.heldMark = isBusy ? this.#heldEachMs : undefined;
+  /** Finds out what is waited for; where it is as before there is nothing to charge, which makes most events cheap. */
+  #look(nowMs: number): void {
+    if (!this.#isFetching) return;
+    const stage = this.#waitedFor();
+    if (stage === this.#stage) return;
+    this.#charge(nowMs);
+    this.#stage = stage;
   }
 
-  /** Charges the time since the last event to what was waited for. */
+  /** Charges the time since the last charge to what was waited for. */
   #charge(nowMs: number): void {
     const passedMs = nowMs - this.#lastMs;
+    // Also where it was charged just now, and those that it was shared among are gone since.
+    if (passedMs === 0) return;
     this.#lastMs = nowMs;
     this.#spentMs[this.#stage] += passedMs;
     if (this.#stage === 'peers') this.#heldEachMs += passedMs / this.#busyCount;
   }
 
-  #look(): void {
-    if (this.#isFetching) this.#stage = this.#waitedFor();
-  }
-
   #waitedFor(): Stage {
-    if (this.#starvedCount > 0 || this.#landingCount >= BACKLOG_SHARE * this.#slotCount) return 'landing';
+    if (this.#starvedCount > 0 || this.#landingCount >= this.#backlogCount) return 'landing';
     if (this.#busyCount > 0) return 'peers';
     if (this.#landingCount > 0) return 'landing';
     return this.#syncCount > 0 ? 'sync' : 'no-peer';

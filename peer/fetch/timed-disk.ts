@@ -9,23 +9,31 @@ export type LandingStore = Pick<PartStore, 'acquire' | 'release' | 'pathOf' | 'w
 
 export function timedPool(pool: LandingPool, clock: Clock, times: StageTimes): LandingPool {
   return {
-    async land(landing, hashName) {
+    land(landing, hashName) {
       const sinceMs = clock.nowMs();
       times.landing(sinceMs);
-      try {
-        const result = await pool.land(landing, hashName);
-        if (result.kind === 'landed') times.worked(result.hashMs, result.writeMs);
-        return result;
-      } finally {
-        times.landed(sinceMs, clock.nowMs());
-      }
+      return pool.land(landing, hashName).then(
+        (result) => {
+          const isLanded = result.kind === 'landed';
+          times.landed(sinceMs, clock.nowMs(), isLanded ? result.hashMs : 0, isLanded ? result.writeMs : 0);
+          return result;
+        },
+        (error: unknown) => {
+          times.landed(sinceMs, clock.nowMs(), 0, 0);
+          throw error;
+        },
+      );
     },
   };
 }
 
+/** Opening is timed where a file is not the one that was written to last: a large file is opened once, and written to for long. */
 export function timedStore(store: LandingStore, clock: Clock, times: StageTimes): LandingStore {
+  let lastFileIndex: number | undefined;
   return {
     acquire(fileIndex) {
+      if (fileIndex === lastFileIndex) return store.acquire(fileIndex);
+      lastFileIndex = fileIndex;
       const sinceMs = clock.nowMs();
       times.landing(sinceMs);
       return store.acquire(fileIndex).finally(() => times.fileOpened(sinceMs, clock.nowMs()));

@@ -15,7 +15,17 @@ import { type ContentRoot, contentRoot, type RootInput } from '../../common/core
 import { hashFunction } from '../../common/node/hash.js';
 import { fromColumns } from './folder-columns.js';
 import { SlotMemory } from './slot-memory.js';
-import type { FolderResult, HashSegment, Landing, LandingResult, SegmentResult, WorkerSetup, WorkerTask } from './worker-task.js';
+import type {
+  FolderResult,
+  HashSegment,
+  LandedChunk,
+  Landing,
+  LandingResult,
+  LandingsResult,
+  SegmentResult,
+  WorkerSetup,
+  WorkerTask,
+} from './worker-task.js';
 
 /** Times that a task is given to a worker before its error stands. */
 const TASK_TRIES_COUNT = 3;
@@ -127,10 +137,14 @@ export class HashPool {
       const share = Math.min(LANDINGS_PER_TASK_MAX_COUNT, Math.ceil(this.#landings.length / this.threadCount));
       while (batch.length < share && this.#landings[0]?.hashName === hashName) batch.push(...this.#landings.splice(0, 1));
       this.#landingTaskCount += 1;
-      this.#run<LandingResult[]>({ kind: 'land', hashName, landings: batch.map((one) => one.landing) })
+      this.#run<LandingsResult>({ kind: 'land', hashName, landings: batch.map((one) => one.landing) })
         .then(
-          (results) => {
-            for (const [index, one] of batch.entries()) one.resolve(results[index] as LandingResult);
+          ({ chunks, hashMs, writeMs }) => {
+            const part = { hashMs: hashMs / batch.length, writeMs: writeMs / batch.length };
+            for (const [index, one] of batch.entries()) {
+              const chunk = chunks[index] as LandedChunk;
+              one.resolve(chunk.kind === 'landed' ? { ...chunk, ...part } : chunk);
+            }
           },
           (error: unknown) => {
             for (const one of batch) one.reject(error);

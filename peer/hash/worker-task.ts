@@ -45,11 +45,23 @@ export interface Landing {
   readonly position: number;
 }
 
-export type LandingResult =
-  /** Checked and written, and how long each of the two took. */
-  | { readonly kind: 'landed'; readonly hash: Uint8Array; readonly hashMs: number; readonly writeMs: number }
+/** What a worker found and did. */
+export type LandedChunk =
+  | { readonly kind: 'landed'; readonly hash: Uint8Array }
   | { readonly kind: 'mismatch' }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };
+
+/** What became of the chunks of one message, and how long hashing and writing them took: two numbers each would cost more than it tells. */
+export interface LandingsResult {
+  readonly chunks: readonly LandedChunk[];
+  readonly hashMs: number;
+  readonly writeMs: number;
+}
+
+/** What became of one chunk; its part of the time that those which were landed with it took. */
+export type LandingResult =
+  | { readonly kind: 'landed'; readonly hash: Uint8Array; readonly hashMs: number; readonly writeMs: number }
+  | Exclude<LandedChunk, { kind: 'landed' }>;
 
 /** What the bytes of a folder's index hold, or why they are none. */
 export type FolderResult =

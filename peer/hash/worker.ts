@@ -11,10 +11,9 @@ import { asShoalError, systemCode } from '../../common/core/errors.js';
 import { HASH_BYTES, HASH_NAMES, type HashFunction } from '../../common/core/hash.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
 import { contentRoot } from '../../common/core/root.js';
-import { realClock } from '../../common/node/clock.js';
 import { hashFunction } from '../../common/node/hash.js';
 import { identityOf, sameIdentity } from './file-identity.js';
-import type { HashSegment, Landing, LandingResult, SegmentResult, WorkerSetup, WorkerTask } from './worker-task.js';
+import type { HashSegment, LandedChunk, Landing, LandingsResult, SegmentResult, WorkerSetup, WorkerTask } from './worker-task.js';
 
 /** Bytes of a chunk that tell a hole from data: one block of usual file systems. */
 const HOLE_PROBE_BYTES = 4096;
@@ -35,7 +34,7 @@ export function runTask(task: WorkerTask): unknown {
       // Few fetches need it, and it would take longer to load than the rest of the worker.
       return import('./read-folder.js').then(({ readFolder }) => readFolder(task.bytes));
     case 'land':
-      return task.landings.map((landing) => land(landing, hash));
+      return landAll(task.landings, hash);
   }
 }
 
@@ -91,16 +90,25 @@ function readFully(fd: number, into: Buffer, position: number): boolean {
   return true;
 }
 
-function land(landing: Landing, hash: HashFunction): LandingResult {
+function landAll(landings: readonly Landing[], hash: HashFunction): LandingsResult {
+  const spent = { hashMs: 0, writeMs: 0 };
+  const chunks = landings.map((landing) => land(landing, hash, spent));
+  return { chunks, ...spent };
+}
+
+function land(landing: Landing, hash: HashFunction, spent: { hashMs: number; writeMs: number }): LandedChunk {
   const chunk = slots.subarray(landing.slotOffset, landing.slotOffset + landing.lengthBytes);
-  const startedMs = realClock.nowMs();
+  const startedMs = performance.now();
   const found = hash(chunk);
-  if (!isExpected(chunk, found, landing, hash)) return { kind: 'mismatch' };
-  const hashedMs = realClock.nowMs();
+  const isRight = isExpected(chunk, found, landing, hash);
+  const hashedMs = performance.now();
+  spent.hashMs += hashedMs - startedMs;
+  if (!isRight) return { kind: 'mismatch' };
   try {
     let done = 0;
     while (done < chunk.length) done += writeSync(landing.fd, chunk, done, chunk.length - done, landing.position + done);
-    return { kind: 'landed', hash: found, hashMs: hashedMs - startedMs, writeMs: realClock.nowMs() - hashedMs };
+    spent.writeMs += performance.now() - hashedMs;
+    return { kind: 'landed', hash: found };
   } catch (error) {
     return failure(error);
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { addTotals, NO_TOTALS, type ReplyState, ReplyTimes } from './reply-times.js';
+import { addTotals, type ConnectionsWatch, NO_TOTALS, ReplyTimes } from './reply-times.js';
 
 describe('the times of a connection', () => {
   test('a peer that is slow to begin is waited for, one that is slow to send is received from', () => {
@@ -69,29 +69,31 @@ describe('the times of a connection', () => {
     expect(times.totals().waitMs).toBe(80);
   });
 
-  test('whoever watches hears of each change of state, and of the end with all totals', () => {
+  test('whoever watches hears when a reply is due and when it is not, and of the end with all totals', () => {
     const heard: unknown[] = [];
-    const times = new ReplyTimes('10.0.0.1:5', 0, {
+    let limiterMs = 0;
+    const watch: ConnectionsWatch = {
       watchConnection: (address) => {
         heard.push(address);
-        return {
-          turned: (before, state, nowMs, beforeMs, heldBackMs) => heard.push([before, state, nowMs, beforeMs, heldBackMs]),
-          closed: (totals) => heard.push(totals.waitMs),
-        };
+        return { turned: (...turn) => heard.push(turn), closed: (totals) => heard.push(totals.waitMs) };
       },
-    });
-    times.asked(1);
-    times.began(2);
-    times.began(3);
-    times.ended(4, true);
-    times.closed(9);
-    const turns: [ReplyState, ReplyState, ...number[]][] = [
-      ['idle', 'waiting', 1, 1, 0],
-      ['waiting', 'receiving', 2, 1, 0],
-      ['receiving', 'waiting', 4, 2, 0],
-      ['waiting', 'idle', 9, 5, 0],
-    ];
-    expect(heard).toEqual(['10.0.0.1:5', ...turns, 6]);
+    };
+    const times = new ReplyTimes('10.0.0.1:5', 0, watch, () => limiterMs);
+    times.asked(10);
+    limiterMs = 4;
+    times.began(20);
+    times.ended(40, true);
+    times.starved(50);
+    times.resumed(60);
+    times.closed(90);
+    expect(heard).toEqual([
+      '10.0.0.1:5',
+      ['none', 'due', 10, 10, 0],
+      ['due', 'starved', 50, 40, 4],
+      ['starved', 'due', 60, 10, 0],
+      ['due', 'none', 90, 30, 0],
+      46,
+    ]);
   });
 
   test('no moment counts twice, and none goes missing while a request is open', () => {

@@ -11,7 +11,9 @@
  * Invariant: each moment belongs to one state, so the times add up to the age of the connection.
  */
 
-export type ReplyState = 'idle' | 'waiting' | 'receiving' | 'starved';
+type ReplyState = 'idle' | 'waiting' | 'receiving' | 'starved';
+
+const DEBTS: Readonly<Record<ReplyState, Debt>> = { idle: 'none', waiting: 'due', receiving: 'due', starved: 'starved' };
 
 /** Milliseconds and counts, added up. */
 export interface ReplyTotals {
@@ -29,10 +31,13 @@ export interface ReplyTotals {
   readonly roundTripMs: number | null;
 }
 
-/** Hears of one connection. */
+/** What matters to others: whether a reply is due, and if so, whether we ourselves hold it up. */
+export type Debt = 'none' | 'due' | 'starved';
+
+/** Hears of one connection. Not of waiting and receiving: two turns for each chunk are too many to tell of. */
 export interface ConnectionWatch {
-  /** `beforeMs` is how long the state before lasted, `heldBackMs` what of that our own rate limit took. */
-  turned(before: ReplyState, state: ReplyState, nowMs: number, beforeMs: number, heldBackMs: number): void;
+  /** `heldBackMs` of the `beforeMs` that the debt before lasted were taken by our own rate limit. */
+  turned(before: Debt, debt: Debt, nowMs: number, beforeMs: number, heldBackMs: number): void;
   /** It has ended; nothing comes after this. */
   closed(totals: ReplyTotals): void;
 }
@@ -49,6 +54,10 @@ export class ReplyTimes {
   readonly #watch: ConnectionWatch | undefined;
   #state: ReplyState = 'idle';
   #sinceMs: number;
+  #debt: Debt = 'none';
+  #debtSinceMs: number;
+  /** What had been held back when the debt began. */
+  #debtHeldBackMark = 0;
   /** What the limiter said then. */
   #limiterMark = 0;
   #headSinceMs: number;
@@ -61,6 +70,7 @@ export class ReplyTimes {
   constructor(address: string, nowMs: number, watch?: ConnectionsWatch, limiterMs = () => 0) {
     this.#sinceMs = nowMs;
     this.#headSinceMs = nowMs;
+    this.#debtSinceMs = nowMs;
     this.#limiterMs = limiterMs;
     this.#watch = watch?.watchConnection(address, this);
   }
@@ -87,8 +97,9 @@ export class ReplyTimes {
 
   /** A request was sent while no other was open. */
   asked(nowMs: number): void {
-    this.#becomeHead(nowMs);
+    this.#headSinceMs = nowMs;
     this.#isFresh = true;
+    this.#turn('waiting', nowMs);
   }
 
   /** Bytes of the oldest reply are here, and not all. */
@@ -100,8 +111,8 @@ export class ReplyTimes {
   /** The oldest reply is whole; `isMore` where another request is open. */
   ended(nowMs: number, isMore: boolean): void {
     this.#noteFirst(nowMs);
-    if (isMore) this.#becomeHead(nowMs);
-    else this.#turn('idle', nowMs);
+    this.#headSinceMs = nowMs;
+    this.#turn(isMore ? 'waiting' : 'idle', nowMs);
   }
 
   /** We have no memory for what is due. */
@@ -112,7 +123,8 @@ export class ReplyTimes {
 
   /** We have memory again. */
   resumed(nowMs: number): void {
-    this.#becomeHead(nowMs);
+    this.#headSinceMs = nowMs;
+    this.#turn('waiting', nowMs);
   }
 
   /** The connection has ended. */
@@ -145,25 +157,34 @@ export class ReplyTimes {
     this.#waitedMs -= this.#roundTripMs;
   }
 
-  #becomeHead(nowMs: number): void {
-    this.#headSinceMs = nowMs;
-    this.#turn('waiting', nowMs);
-  }
-
   #turn(state: ReplyState, nowMs: number): void {
     const before = this.#state;
     if (state === before) return;
-    const beforeMs = nowMs - this.#sinceMs;
+    const spentMs = this.#spentMs;
     const limiterMs = this.#limiterMs();
+    let passedMs = nowMs - this.#sinceMs;
     // While nothing is due, or we have no memory for it, the limit holds nobody up.
-    const isDue = before === 'waiting' || before === 'receiving';
-    const heldBackMs = isDue ? Math.min(beforeMs, limiterMs - this.#limiterMark) : 0;
+    if (limiterMs > this.#limiterMark && (before === 'waiting' || before === 'receiving')) {
+      const heldBackMs = Math.min(passedMs, limiterMs - this.#limiterMark);
+      spentMs.heldBack += heldBackMs;
+      passedMs -= heldBackMs;
+    }
     this.#limiterMark = limiterMs;
-    this.#spentMs.heldBack += heldBackMs;
-    this.#spentMs[before] += beforeMs - heldBackMs;
+    spentMs[before] += passedMs;
     this.#sinceMs = nowMs;
     this.#state = state;
-    this.#watch?.turned(before, state, nowMs, beforeMs, heldBackMs);
+    const debt = DEBTS[state];
+    if (debt !== this.#debt) this.#tell(debt, nowMs);
+  }
+
+  #tell(debt: Debt, nowMs: number): void {
+    const before = this.#debt;
+    const heldBackMs = this.#spentMs.heldBack - this.#debtHeldBackMark;
+    const beforeMs = nowMs - this.#debtSinceMs;
+    this.#debt = debt;
+    this.#debtSinceMs = nowMs;
+    this.#debtHeldBackMark = this.#spentMs.heldBack;
+    this.#watch?.turned(before, debt, nowMs, beforeMs, heldBackMs);
   }
 }
 
