@@ -31,6 +31,7 @@ export const realLoad: LoadPort = {
           loopDelayMaxMs: beyond(delay.max),
           coreCount: availableParallelism(),
           coresBusyMs: Math.max(coresBusyMs() - coresMs, (user + system) / 1000),
+          ownBusyMs: (user + system) / 1000,
         };
       },
       close: () => void delay.disable(),

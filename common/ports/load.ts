@@ -12,6 +12,8 @@ export interface LoadReading {
    * used.
    */
   readonly coresBusyMs: number;
+  /** The part of that which this program used itself. */
+  readonly ownBusyMs: number;
 }
 
 /** Watches from the moment it was made. */

@@ -33,7 +33,7 @@ const why: Why = {
       roundTripMs: null,
     },
   ],
-  load: { loopBusyMs: 1250, loopDelayP99Ms: 2.4, loopDelayMaxMs: 17.6, coreCount: 2, coresBusyMs: 5000 },
+  load: { loopBusyMs: 1250, loopDelayP99Ms: 2.4, loopDelayMaxMs: 17.6, coreCount: 2, coresBusyMs: 5000, ownBusyMs: 4000 },
 };
 
 test('the table says of each stage, of the work and of each peer where the time went', () => {

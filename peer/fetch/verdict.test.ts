@@ -3,7 +3,14 @@ import type { LoadReading } from '../../common/ports/load.js';
 import type { PeerTimes, StageReport, WorkTimes } from './stage-times.js';
 import { explain } from './verdict.js';
 
-const IDLE: LoadReading = { loopBusyMs: 100, loopDelayP99Ms: 1, loopDelayMaxMs: 5, coreCount: 2, coresBusyMs: 2000 };
+const IDLE: LoadReading = {
+  loopBusyMs: 100,
+  loopDelayP99Ms: 1,
+  loopDelayMaxMs: 5,
+  coreCount: 2,
+  coresBusyMs: 2000,
+  ownBusyMs: 1500,
+};
 
 function peer(address: string, heldMs: number, more: Partial<PeerTimes> = {}): PeerTimes {
   return { address, heldMs, waitMs: 0, receiveMs: 0, starvedMs: 0, heldBackMs: 0, freshCount: 0, roundTripMs: null, ...more };
@@ -105,8 +112,13 @@ describe('the verdict on a fetch', () => {
   });
 
   describe('where the processor has nothing left to give', () => {
-    const allCores = { ...IDLE, coresBusyMs: 19_500 };
+    const allCores = { ...IDLE, coresBusyMs: 19_500, ownBusyMs: 9000 };
+    const others = { ...IDLE, coresBusyMs: 19_500, ownBusyMs: 1000 };
     const oneThread = { ...IDLE, loopBusyMs: 9400 };
+
+    test('by other programs, while the fetch itself would use little of it, the peers are what it waits for', () => {
+      expect(explain(report({}), others)).toMatchObject({ limiter: 'peers' });
+    });
 
     test.each([
       ['peers that share this machine', report({})],

@@ -15,6 +15,8 @@ const ONE_PEER_SHARE = 0.6;
 /** From this part of the time on, all cores, or the main thread, count as busy. */
 const BUSY_CORES_SHARE = 0.95;
 const BUSY_LOOP_SHARE = 0.9;
+/** The least part of the cores that a fetch uses for which more of them would be of use. */
+const OWN_CORES_SHARE = 0.2;
 /** A part this large of a peer's time says that it is slow to begin its replies, or slow to send them. */
 const MOSTLY_SHARE = 0.7;
 
@@ -107,7 +109,9 @@ function busyVerdict(totalMs: number, load: LoadReading | undefined): Verdict | 
   const coresShare = load.coresBusyMs / (totalMs * load.coreCount);
   const loopShare = load.loopBusyMs / totalMs;
   const processor = { limiter: 'processor', peer: null } as const;
-  if (coresShare >= BUSY_CORES_SHARE) {
+  // A machine that is busy with other things is not what a fetch waits for that would use little of it.
+  const ownShare = load.ownBusyMs / (totalMs * load.coreCount);
+  if (coresShare >= BUSY_CORES_SHARE && ownShare >= OWN_CORES_SHARE) {
     const text = `limited by the processor: all cores of this machine (${load.coreCount}) were busy ${percent(coresShare)} of the time`;
     return { ...processor, share: Math.min(1, coresShare), text };
   }

@@ -186,7 +186,7 @@ describe('a fetch says what limited it', () => {
       await opened;
     };
     let isWatched = false;
-    const reading = { loopBusyMs: 1, loopDelayP99Ms: 0, loopDelayMaxMs: 0, coreCount: 2, coresBusyMs: 2000 };
+    const reading = { loopBusyMs: 1, loopDelayP99Ms: 0, loopDelayMaxMs: 0, coreCount: 2, coresBusyMs: 2000, ownBusyMs: 1500 };
     const watch = () => {
       isWatched = true;
       const close = () => {

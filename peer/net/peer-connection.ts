@@ -205,8 +205,11 @@ export class PeerConnection {
       this.#surplus = this.#parser.receive(bytes);
       if (this.#times.isWaiting && this.#parser.replyBytes > 0) this.#times.began(this.#ports.clock.nowMs());
     } catch (error) {
-      const text = error instanceof Error ? error.message : String(error);
-      this.close(protocolError(`Peer ${formatPeerAddress(this.address)} broke the protocol. ${text}`));
+      const { code, message } = asShoalError(error);
+      // A mistake of ours is no fault of the peer.
+      if (code === 'PROTOCOL' || code === 'BAD_REQUEST')
+        this.close(protocolError(`Peer ${formatPeerAddress(this.address)} broke the protocol. ${message}`));
+      else this.close(asShoalError(error));
       return;
     }
     // All slots are taken: stop reading until one is free, which in turn stops the sender.

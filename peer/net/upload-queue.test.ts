@@ -255,6 +255,16 @@ describe('the upload queue', () => {
     expect(third.granted).toHaveLength(1);
   });
 
+  test('puts a crowd off a few at a time, so that it holds up nobody', () => {
+    const room = new Room(1, new Array(60).fill(true));
+    for (let at = 0; at < 59; at += 1) room.at(at).ask(uploadOf(0));
+    const busyCount = () => room.askers.reduce((sum, asker) => sum + asker.busyCount, 0);
+    expect([room.at(59).ask(uploadOf(1)), busyCount()]).toEqual(['waiting', 16]);
+    room.giveBackOldest();
+    // The fresh chunk is on its way now, and nobody is put off for another.
+    expect([room.at(59).granted.length, busyCount()]).toEqual([1, 16]);
+  });
+
   test('puts nobody off where it has a part itself: they wait, behind those whose chunk did not go out', () => {
     const room = new Room(1, [true, true, true]);
     const [first, second, third] = [room.at(0), room.at(1), room.at(2)];

@@ -27,6 +27,11 @@ import { SlotClimb } from './slot-climb.js';
 
 /** Grants to others, for each connection that waits, after which one that was told to come later is served whatever it asks for. */
 const PATIENCE_COUNT = 32;
+/**
+ * Heads that are told to come later in one go: whoever is told so may ask again at once, so that a crowd of hundreds with full pipelines
+ * could keep the event loop for seconds. The others are told at the next grant.
+ */
+const REFUSALS_AT_ONCE_COUNT = 16;
 
 /** The part of the most that went out lately that a connection has to take to hold slots: 64 that take less do not fill the link. */
 const LIGHT_RATIO = 1 / 64;
@@ -89,6 +94,7 @@ export class UploadQueue {
   #levelBytes = 0;
   #grantCount = 0;
   #isSettling = false;
+  #refusalsLeftCount = 0;
   #hasWaited = false;
   /** What all take, and the most that they took lately, in bytes a second. */
   #rateBytes = 0;
@@ -192,6 +198,7 @@ export class UploadQueue {
   #settle(): void {
     if (this.#isSettling) return;
     this.#isSettling = true;
+    this.#refusalsLeftCount = REFUSALS_AT_ONCE_COUNT;
     try {
       while (this.#answerOne());
     } finally {
@@ -218,7 +225,8 @@ export class UploadQueue {
       this.#answer(first, 'granted');
       return true;
     }
-    if (last === undefined || lastRank <= firstRank) return false;
+    if (last === undefined || lastRank <= firstRank || this.#refusalsLeftCount === 0) return false;
+    this.#refusalsLeftCount -= 1;
     this.#waiting.delete(last);
     last.head = undefined;
     last.busySinceCount ??= this.#grantCount;
