@@ -11,6 +11,7 @@ import { asShoalError, systemCode } from '../../common/core/errors.js';
 import { HASH_BYTES, HASH_NAMES, type HashFunction } from '../../common/core/hash.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
 import { contentRoot } from '../../common/core/root.js';
+import { realClock } from '../../common/node/clock.js';
 import { hashFunction } from '../../common/node/hash.js';
 import { identityOf, sameIdentity } from './file-identity.js';
 import type { HashSegment, LandedChunk, Landing, LandingsResult, SegmentResult, WorkerSetup, WorkerTask } from './worker-task.js';
@@ -98,16 +99,16 @@ function landAll(landings: readonly Landing[], hash: HashFunction): LandingsResu
 
 function land(landing: Landing, hash: HashFunction, spent: { hashMs: number; writeMs: number }): LandedChunk {
   const chunk = slots.subarray(landing.slotOffset, landing.slotOffset + landing.lengthBytes);
-  const startedMs = performance.now();
+  const startedMs = realClock.nowMs();
   const found = hash(chunk);
   const isRight = isExpected(chunk, found, landing, hash);
-  const hashedMs = performance.now();
+  const hashedMs = realClock.nowMs();
   spent.hashMs += hashedMs - startedMs;
   if (!isRight) return { kind: 'mismatch' };
   try {
     let done = 0;
     while (done < chunk.length) done += writeSync(landing.fd, chunk, done, chunk.length - done, landing.position + done);
-    spent.writeMs += performance.now() - hashedMs;
+    spent.writeMs += realClock.nowMs() - hashedMs;
     return { kind: 'landed', hash: found };
   } catch (error) {
     return failure(error);
