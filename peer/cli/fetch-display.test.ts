@@ -72,6 +72,9 @@ describe('a fetch shown to a person', () => {
   test('the trouble of a peer is told once', () => {
     const display = new PersonDisplay(progress);
     for (let count = 0; count < 3; count += 1) display.event({ event: 'peer-failed', address: '10.0.0.1:5', reason: 'gone' });
+    // One that was there and goes is no trouble.
+    display.event({ event: 'peer-connected', address: '10.0.0.2:5' });
+    display.event({ event: 'peer-failed', address: '10.0.0.2:5', reason: 'closed the connection' });
     display.event({ event: 'peer-banned', address: '10.0.0.1:5', reason: 'lied' });
     expect(notes).toEqual(['peer 10.0.0.1:5: gone', 'peer 10.0.0.1:5 is banned: lied']);
   });

@@ -16,6 +16,8 @@ export class PersonDisplay implements FetchDisplay {
   readonly #table: typeof whyTable | undefined;
   /** Peers whose trouble was told: each is told once. */
   readonly #told = new Set<string>();
+  /** Peers that were connected: that they go, and are not there any more, is ordinary in a swarm. */
+  readonly #met = new Set<string>();
 
   /** `table`: how the end shows where the time went, if it shall. */
   constructor(progress: Progress, table?: typeof whyTable) {
@@ -36,6 +38,8 @@ export class PersonDisplay implements FetchDisplay {
         );
         return;
       default: {
+        if (event.event === 'peer-connected') this.#met.add(event.address);
+        if (event.event === 'peer-failed' && this.#met.has(event.address)) return;
         const text = noteOf(event);
         if (text === undefined || this.#told.has(text)) return;
         this.#told.add(text);

@@ -11,9 +11,11 @@ import { type Lane, Swarm } from './swarm.js';
 class FakeDialer implements Dialer {
   readonly dialed: string[] = [];
   isUp = true;
+  failure: Error | undefined;
 
   async dial(to: { host: string; port: number }, _timeoutMs: number, makeHandlers: (stream: never) => StreamHandlers) {
     this.dialed.push(formatHostPort(to));
+    if (this.failure !== undefined) throw new ShoalError('NETWORK', 'environment', 'No file handle.', this.failure);
     if (!this.isUp) throw new ShoalError('NETWORK', 'environment', 'Nothing there.');
     const stream = { write: () => true, pause: () => {}, resume: () => {}, end: () => {}, destroy: () => {}, queuedBytes: 0 };
     makeHandlers(stream as never);
@@ -89,6 +91,24 @@ describe('swarm', () => {
     expect(told).toEqual(['banned 127.0.0.1:5']);
     expect(dialer.dialed).toHaveLength(1);
     expect(swarm.isHopeless).toBe(true);
+  });
+
+  test('FS9: without a file handle to dial with, it is tried again soon, and nobody is blamed', async () => {
+    const { dialer, clock, told, swarm } = createSwarm();
+    dialer.failure = Object.assign(new Error('connect EMFILE'), { code: 'EMFILE' });
+    swarm.add([at('10.0.0.1', 5)]);
+    for (let round = 0; round < 20; round += 1) {
+      await turn();
+      clock.jump(250);
+      swarm.dialSome();
+    }
+    expect([told, swarm.isHopeless]).toEqual([[], false]);
+    dialer.failure = undefined;
+    await turn();
+    clock.jump(250);
+    swarm.dialSome();
+    await turn();
+    expect(swarm.connected).toHaveLength(1);
   });
 
   test('MT2: of a flood of addresses a bounded number is kept, and a bounded number is connected', async () => {

@@ -5,7 +5,7 @@
  * address is dialed at most once at a time and rests longer after each failure, and an IP address that sent liars is not listened to.
  * Invariant: a lane has at most one connection, and a banned one has none.
  */
-import { asShoalError, protocolError, ShoalError } from '../../common/core/errors.js';
+import { asShoalError, protocolError, ShoalError, systemCode } from '../../common/core/errors.js';
 import { formatPeerAddress, isLoopback, type PeerAddress } from '../../common/core/peer-address.js';
 import type { Clock } from '../../common/ports/clock.js';
 import type { Dialer } from '../../common/ports/net.js';
@@ -22,6 +22,8 @@ const LANES_MAX_COUNT = 1000;
 const DIAL_TIMEOUT_MS = 5000;
 /** Milliseconds that a peer without anything of use is left alone. */
 const PARTED_REST_MS = 30_000;
+/** Milliseconds after which it is looked at whether there is a file handle again. */
+const HANDLES_REST_MS = 200;
 /** Bad peers of one IP address after which its other ports are not taken any more. */
 const STRIKES_MAX_COUNT = 3;
 
@@ -205,8 +207,17 @@ export class Swarm {
       this.#events.connected(lane);
     } catch (error) {
       if (this.#isClosed) return;
-      lane.score.failed(this.#ports.clock.nowMs(), this.#ports.random);
-      this.#events.failed(lane, asShoalError(error));
+      const nowMs = this.#ports.clock.nowMs();
+      const shoal = asShoalError(error);
+      if (isOutOfHandles(shoal)) return lane.score.rest(nowMs + HANDLES_REST_MS);
+      lane.score.failed(nowMs, this.#ports.random);
+      this.#events.failed(lane, shoal);
     }
   }
+}
+
+/** This process may open no more for now, which is nothing against the peer: files are given back all the time. */
+function isOutOfHandles({ cause }: ShoalError): boolean {
+  const code = systemCode(cause);
+  return code === 'EMFILE' || code === 'ENFILE';
 }
