@@ -251,6 +251,7 @@ export class Download {
     const isRefusal = lane.connection !== undefined && lane.connection.failure === undefined;
     const isBusy = isRefusal && error.code === 'BUSY' && supplier.greeting === 'telling';
     const isFull = !isBusy && (error.code === 'BUSY' || error.code === 'LIMIT');
+    if (isBusy) lane.score.waited(lane.connection?.waitedMs ?? 0);
     if (isBusy && !isTakenBack) supplier.busy(this.#ports.clock.nowMs());
     else if (!this.#isOver && !isRefusal) this.#crew.cutOff(supplier, error);
     else if (isRefusal) supplier.refusalCount += 1;
