@@ -89,6 +89,21 @@ describe('on a terminal', () => {
     expect(written.lastIndexOf('\u001b[?25h')).toBeGreaterThan(written.lastIndexOf('\u001b[?25l'));
   });
 
+  test('a terminal that says it has no columns gets a line in place of the spinner', () => {
+    const columns = Object.getOwnPropertyDescriptor(process.stderr, 'columns');
+    Object.defineProperty(process.stderr, 'columns', { value: 0, configurable: true });
+    try {
+      progress.wait('looking up film.mkv');
+      progress.phase('film.mkv', 1000, 500);
+      expect(seenOn(written)).toEqual(['looking up film.mkv ...', expect.stringMatching(/^film\.mkv \[■+ +\] 50%/)]);
+      progress.stop();
+      expect(seenOn(written)).toEqual(['looking up film.mkv ...']);
+    } finally {
+      if (columns === undefined) Reflect.deleteProperty(process.stderr, 'columns');
+      else Object.defineProperty(process.stderr, 'columns', columns);
+    }
+  });
+
   test('a process that ends in the middle of a bar gives the cursor back', () => {
     const before = process.listeners('exit');
     progress.phase('film.mkv', 1000);

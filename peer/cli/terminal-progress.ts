@@ -22,6 +22,11 @@ export class TerminalProgress implements Progress {
 
   wait(text: string): void {
     this.stop();
+    // The spinner divides by the columns to know how many lines to take away, and without any it would never be done.
+    if (process.stderr.columns === 0) {
+      process.stderr.write(`${text} ...\n`);
+      return;
+    }
     this.#spinner = ora({ text, stream: process.stderr, discardStdin: false }).start();
   }
 
