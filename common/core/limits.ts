@@ -40,8 +40,11 @@ export const HAVE_CONTENTS_MAX_COUNT = 16;
 /** Ranges of one line of news: as many as fit in LINE_MAX_BYTES whatever their numbers are. */
 export const HAVE_NEWS_RANGES_MAX_COUNT = 250;
 
-/** Milliseconds for which news are gathered: short beside the time of a chunk on most links, and 20 lines a second at most. */
+/** Milliseconds for which news are gathered, where there were none lately: short beside the time of a chunk on most links. */
 export const HAVE_NEWS_GATHER_MS = 50;
+
+/** Milliseconds from one line of news to the next: four a second to each connection, however fast chunks come in. */
+export const HAVE_NEWS_PAUSE_MS = 250;
 
 /** Levels of nesting in a msgpack document: ours have 3. */
 export const MSGPACK_DEPTH_MAX_COUNT = 16;

@@ -62,16 +62,16 @@ export function claimHelp(supplier: Supplier, ports: HelpPorts, nowMs: number): 
 function unitToDuplicate(helper: Helper, supplier: Supplier, ports: HelpPorts, nowMs: number): number | undefined {
   const { plan, chunkBytes } = ports;
   const { score, connection } = supplier.lane;
-  const units = [...supplier.asked.keys()];
   const head = connection?.head;
   const isSlow = head !== undefined && score.judge(head, chunkBytes, nowMs) !== 'ok';
   if (supplier.greeting === 'telling') {
-    const [unit = 0] = units;
+    const [unit = 0] = supplier.asked.keys();
     const leftMs = leftOf(head, chunkBytes, nowMs);
     const isFaster = leftMs > BEGUN_LEFT_MS && helper.ownMs < HELP_FRACTION * leftMs;
     const isMute = head?.gotBytes === 0 && supplier.isMute(unit, nowMs);
     return (isMute || isFaster || (isSlow && leftMs > 0)) && plan.mayDuplicate(unit, helper.peer, nowMs) ? unit : undefined;
   }
+  const units = [...supplier.asked.keys()];
   for (let at = units.length - 1; at >= 0; at -= 1) {
     const unit = units[at] ?? 0;
     const isFaster = helper.ownMs < HELP_FRACTION * score.expectedMs(chunkBytes, at + 1);

@@ -5,6 +5,7 @@ import {
   CHUNK_BYTES,
   HAVE_CONTENTS_MAX_COUNT,
   HAVE_NEWS_GATHER_MS,
+  HAVE_NEWS_PAUSE_MS,
   HAVE_NEWS_RANGES_MAX_COUNT,
 } from '../../common/core/limits.js';
 import { parseContentRoot } from '../../common/core/root.js';
@@ -86,6 +87,24 @@ describe('the feed of what comes in', () => {
     expect(takeAll()).toEqual(['3']);
     clock.jump(10 * HAVE_NEWS_GATHER_MS);
     expect(dueCount).toBe(0);
+  });
+
+  test('is due soon where there were no news lately, and else not before a pause', () => {
+    const content = contentOf(20);
+    feed.subscribe(content);
+    content.holding.gain(3);
+    clock.jump(HAVE_NEWS_GATHER_MS);
+    expect([dueCount, takeAll()]).toEqual([1, ['3']]);
+    content.holding.gain(4);
+    clock.jump(HAVE_NEWS_PAUSE_MS - 1);
+    content.holding.gain(5);
+    expect(dueCount).toBe(1);
+    clock.jump(1);
+    expect([dueCount, takeAll()]).toEqual([2, ['4-5']]);
+    clock.jump(HAVE_NEWS_PAUSE_MS);
+    content.holding.gain(6);
+    clock.jump(HAVE_NEWS_GATHER_MS);
+    expect(dueCount).toBe(3);
   });
 
   test('says nothing of chunks that are lost again', () => {

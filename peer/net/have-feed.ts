@@ -4,10 +4,18 @@
  *     nothing waits ── a chunk comes in ──► gathering ── HAVE_NEWS_GATHER_MS ──► due ── all taken ──► nothing waits
  *                                               └──────── all taken ────────────────────────────────────▲
  *
+ * Soon after a line the next one is gathered for longer, HAVE_NEWS_PAUSE_MS from line to line: the first chunk of a swarm has to be known
+ * at once, the hundredth has not, and lines cost a large swarm more than anything else.
+ *
  * Bounded whatever the other side takes: of each content at most a line's worth of chunks is kept. When more come in, the list is
  * dropped and the content is walked through from its beginning instead, a line at a time, which repeats old news and forgets none.
  */
-import { HAVE_CONTENTS_MAX_COUNT, HAVE_NEWS_GATHER_MS, HAVE_NEWS_RANGES_MAX_COUNT } from '../../common/core/limits.js';
+import {
+  HAVE_CONTENTS_MAX_COUNT,
+  HAVE_NEWS_GATHER_MS,
+  HAVE_NEWS_PAUSE_MS,
+  HAVE_NEWS_RANGES_MAX_COUNT,
+} from '../../common/core/limits.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { Clock, Timer } from '../../common/ports/clock.js';
 import { formatHaveNews } from '../../common/wire/peer-lines.js';
@@ -33,6 +41,8 @@ export class HaveFeed {
   readonly #waiting = new Set<Subscription>();
   #timer: Timer | undefined;
   #isDue = false;
+  /** When a line was taken last. */
+  #tookMs = Number.NEGATIVE_INFINITY;
 
   /** `due` is called once news have been gathered for long enough. */
   constructor(clock: Clock, due: () => void) {
@@ -60,6 +70,7 @@ export class HaveFeed {
     const [subscription] = this.#waiting;
     if (subscription === undefined) return undefined;
     this.#waiting.delete(subscription);
+    this.#tookMs = this.#clock.nowMs();
     const { root, holding, chunkIndexes, walkIndex } = subscription;
     // What was there a moment ago may be lost since, with its disk.
     let ranges = rangesOf(chunkIndexes.splice(0).filter((chunkIndex) => holding.has(chunkIndex)));
@@ -97,7 +108,8 @@ export class HaveFeed {
     }
     this.#waiting.add(subscription);
     if (this.#isDue || this.#timer !== undefined) return;
-    this.#timer = this.#clock.setTimer('gather news', HAVE_NEWS_GATHER_MS, () => {
+    const pauseMs = this.#tookMs + HAVE_NEWS_PAUSE_MS - this.#clock.nowMs();
+    this.#timer = this.#clock.setTimer('gather news', Math.max(HAVE_NEWS_GATHER_MS, pauseMs), () => {
       this.#timer = undefined;
       this.#isDue = true;
       this.#due();

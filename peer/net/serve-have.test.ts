@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test } from '@jest/globals';
 import { chunkCount } from '../../common/core/chunks.js';
 import { parseFileName } from '../../common/core/file-name.js';
-import { CHUNK_BYTES, HAVE_NEWS_GATHER_MS } from '../../common/core/limits.js';
+import { CHUNK_BYTES, HAVE_NEWS_GATHER_MS, HAVE_NEWS_PAUSE_MS } from '../../common/core/limits.js';
 import { formatPeerAddress } from '../../common/core/peer-address.js';
 import { type ContentRoot, parseContentRoot } from '../../common/core/root.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
@@ -123,7 +123,7 @@ describe('a session that is asked what is here', () => {
     await takeAll(stream);
     for (let chunk = 0; chunk < 8; chunk += 2) {
       holding.gain(chunk);
-      clock.jump(HAVE_NEWS_GATHER_MS);
+      clock.jump(HAVE_NEWS_PAUSE_MS);
     }
     expect(sentBy(stream).slice(1)).toEqual([`HAVE @${ROOT} 0`]);
     await takeAll(stream);
