@@ -48,6 +48,12 @@ describe('peer score', () => {
     expect(score.depth(CHUNK_BYTES)).toBe(depth);
   });
 
+  test('a peer that has brought nothing yet and let us wait holds one request', () => {
+    const score = new PeerScore();
+    score.waited(1000);
+    expect(score.depth(CHUNK_BYTES)).toBe(1);
+  });
+
   test('it is asked for several at a time: up to the depth, then not before a quarter of it was answered', () => {
     const score = scoreAt(1e11, 500);
     const wants = (openCount: number) => score.wants(openCount, CHUNK_BYTES);

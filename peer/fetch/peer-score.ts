@@ -133,9 +133,9 @@ export class PeerScore {
 
   /** How many requests to keep open: bandwidth × delay, and a margin, in chunks of `chunkBytes`. */
   depth(chunkBytes: number): number {
-    if (this.#bytesPerSecond === undefined) return FIRST_DEPTH_COUNT;
     // Its others come first: a second request would wait behind the first, and is for somebody else to bring meanwhile.
     if (this.#waitMs > QUEUED_MS) return 1;
+    if (this.#bytesPerSecond === undefined) return FIRST_DEPTH_COUNT;
     const horizonMs = 2 * Math.min(this.#latencyMs ?? 0, 1000) + DEPTH_MARGIN_MS;
     const wanted = Math.ceil((this.#bytesPerSecond * horizonMs) / 1000 / chunkBytes);
     const most = Math.min(DEPTH_MAX_COUNT, Math.max(DEPTH_MIN_COUNT, Math.floor(DEPTH_MAX_BYTES / chunkBytes)));
