@@ -5,9 +5,9 @@
  * hashed and written from. Accepted sockets carry short requests and use Node's own buffers.
  */
 import { createServer, type Server, Socket } from 'node:net';
-import { ShoalError, systemCode } from '../core/errors.js';
-import { canonicalIp, formatHostPort, type HostPort, type PeerAddress } from '../core/peer-address.js';
-import type { Dialer, Listener, ListenOptions, ListenPort, ServedStream, StreamHandlers } from '../ports/net.js';
+import { canonicalIp, type PeerAddress } from '../core/peer-address.js';
+import type { Dialer, Listener, ListenPort, ServedStream, StreamHandlers } from '../ports/net.js';
+import { listenError, reachError } from './net-errors.js';
 
 /** What Node keeps of a socket beneath it. */
 interface SocketHandle {
@@ -112,7 +112,7 @@ export const tcpDialer: Dialer = {
         },
       } as ConstructorParameters<typeof Socket>[0]);
       socket.setTimeout(timeoutMs, () => socket.destroy(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })));
-      const failed = (error: Error) => reject(dialError(to, error));
+      const failed = (error: Error) => reject(reachError(to, error));
       socket.once('error', failed);
       socket.connect({ host: to.host, port: to.port, noDelay: true, keepAlive: true }, () => {
         socket.off('error', failed);
@@ -125,24 +125,6 @@ export const tcpDialer: Dialer = {
     });
   },
 };
-
-function dialError(to: HostPort, error: Error): ShoalError {
-  const at = formatHostPort(to);
-  const advice: Readonly<Record<string, string>> = {
-    ECONNREFUSED: `Nothing listens at ${at}; is the program there running, and is the port right?`,
-    ENOTFOUND: `The host name in ${at} is not known; check it for typing errors.`,
-    EAI_AGAIN: `The host name in ${at} could not be resolved; is the network up?`,
-    ETIMEDOUT: `No answer from ${at}; is the machine up, and does a firewall let the port through?`,
-    EHOSTUNREACH: `No route to ${at}; is this machine on the right network?`,
-    ENETUNREACH: `No route to ${at}; is this machine on the right network?`,
-  };
-  return new ShoalError(
-    'NETWORK',
-    'environment',
-    advice[systemCode(error) ?? ''] ?? `Cannot connect to ${at}: ${error.message}.`,
-    error,
-  );
-}
 
 export const tcpListener: ListenPort = {
   listen(options, accept) {
@@ -187,20 +169,5 @@ class TcpListener implements Listener {
       resolve();
     });
     return this.#closing;
-  }
-}
-
-function listenError({ host, port }: ListenOptions, error: Error): ShoalError {
-  const at = formatHostPort({ host, port });
-  switch (systemCode(error)) {
-    case 'EADDRINUSE':
-      return new ShoalError('NETWORK', 'environment', `${at} is taken by another program; choose another --port.`, error);
-    case 'EACCES':
-      return new ShoalError('DENIED', 'environment', `Not allowed to listen on ${at}; ports below 1024 need root.`, error);
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return new ShoalError('NETWORK', 'environment', `${host} is no address of this machine; choose another --host.`, error);
-    default:
-      return new ShoalError('NETWORK', 'environment', `Cannot listen on ${at}: ${error.message}.`, error);
   }
 }

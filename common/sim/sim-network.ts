@@ -2,13 +2,14 @@
  * A network of hosts in simulated time: each has a line of its own up and down, a latency, and the twins of `Dialer` and `ListenPort`.
  *
  * Between two hosts lie the uplink of one, the latencies of both, and the downlink of the other; what is between them has room for
- * everybody. Nothing is lost or reordered. A run depends on its inputs alone, so it is the same each time.
+ * everybody. Of streams nothing is lost or reordered; datagrams fare as `datagramFaults` says. A run depends on its inputs alone, so it is the same each time.
  */
 import { invariant, ShoalError } from '../core/errors.js';
 import { formatHostPort, type HostPort } from '../core/peer-address.js';
 import type { ByteStream, Dialer, Listener, ListenOptions, ListenPort, ServedStream, StreamHandlers } from '../ports/net.js';
 import type { SendQueueOptions } from './send-queue.js';
 import type { SimClock } from './sim-clock.js';
+import { type DatagramFaults, SimDatagrams } from './sim-datagrams.js';
 import { SimLink } from './sim-link.js';
 import { SimStream } from './sim-stream.js';
 
@@ -19,6 +20,8 @@ export interface SimNetworkOptions {
   readonly windowBytes?: number;
   /** False: parts of 16 KiB and more arrive as so many bytes of any content, which costs no copy; default true. */
   readonly copiesBodies?: boolean;
+  /** Default: every datagram arrives once and in order. */
+  readonly datagramFaults?: DatagramFaults;
 }
 
 export interface SimHostOptions {
@@ -37,12 +40,14 @@ const LAST_PORT = 65_535;
 export class SimNetwork {
   readonly clock: SimClock;
   readonly queueOptions: SendQueueOptions;
+  readonly datagramFaults: DatagramFaults | undefined;
   readonly #hosts = new Map<string, SimHost>();
 
   constructor(clock: SimClock, options: SimNetworkOptions = {}) {
     const { quantumBytes = 64 * 1024, windowBytes = 256 * 1024, copiesBodies = true } = options;
     invariant(quantumBytes >= 1 && windowBytes >= quantumBytes, 'a window has room for a quantum');
     this.clock = clock;
+    this.datagramFaults = options.datagramFaults;
     this.queueOptions = { quantumBytes, windowBytes, copiesBodies };
   }
 
@@ -74,6 +79,7 @@ export class SimHost {
   readonly downlink: SimLink;
   readonly dialer: Dialer;
   readonly listenPort: ListenPort;
+  readonly datagrams: SimDatagrams;
   readonly #network: SimNetwork;
   readonly #ports = new Map<number, OpenPort>();
   readonly #streams = new Set<SimStream>();
@@ -88,6 +94,7 @@ export class SimHost {
     this.uplink = new SimLink(network.clock, upBytesPerSecond);
     this.downlink = new SimLink(network.clock, downBytesPerSecond);
     this.dialer = { dial: (to, timeoutMs, handlers) => this.#dial(to, timeoutMs, handlers) };
+    this.datagrams = new SimDatagrams(network, this);
     this.listenPort = { listen: async (listenOptions, accept) => this.#listen(listenOptions, accept) };
   }
 
@@ -99,6 +106,7 @@ export class SimHost {
   crash(): void {
     this.#isUp = false;
     this.#ports.clear();
+    this.datagrams.crash();
     for (const stream of [...this.#streams]) {
       stream.far.loseLater(lost('The other side is gone.'));
       stream.lose(lost('This host is gone.'));
