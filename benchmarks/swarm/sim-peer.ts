@@ -5,6 +5,7 @@
  * that is given, and nothing else. All peers receive into one and the same memory, since nobody looks at what is in a chunk.
  */
 import { Bitfield } from '../../common/core/bitfield.js';
+import type { ByteSpan } from '../../common/core/chunks.js';
 import { ShoalError } from '../../common/core/errors.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
 import type { Manifest } from '../../common/core/manifest.js';
@@ -158,9 +159,9 @@ export class SimPeer {
     const { clock, host } = this.#ports;
     this.#index.add({ name: manifest.name, root, manifest, holding, source: { kind: 'memory', bytes: HASH } });
     const reader = {
-      read: (_content: unknown, chunkIndex: number) => {
-        this.#options.sending?.(chunkIndex);
-        return this.#after('read', this.#options.readMs, CHUNK_BYTES);
+      read: (_content: unknown, { offset }: ByteSpan) => {
+        this.#options.sending?.(offset / CHUNK_BYTES);
+        return this.#after('read', this.#options.readMs, undefined);
       },
     };
     const ports = { listener: host.listenPort, clock, index: this.#index, reader };

@@ -14,6 +14,17 @@ export function chunkOffset(chunkIndex: number, chunkBytes: number = CHUNK_BYTES
   return chunkIndex * chunkBytes;
 }
 
+/** Bytes that follow each other in a content. */
+export interface ByteSpan {
+  readonly offset: number;
+  readonly lengthBytes: number;
+}
+
+/** The bytes of the chunk at `chunkIndex`; none where the index is past the end. */
+export function chunkSpan(chunkIndex: number, sizeBytes: number): ByteSpan {
+  return { offset: chunkOffset(chunkIndex), lengthBytes: chunkLength(chunkIndex, sizeBytes) };
+}
+
 /** Bytes of the chunk at `chunkIndex`; 0 where the index is past the end. */
 export function chunkLength(chunkIndex: number, sizeBytes: number, chunkBytes: number = CHUNK_BYTES): number {
   return Math.max(0, Math.min(chunkBytes, sizeBytes - chunkOffset(chunkIndex, chunkBytes)));

@@ -56,6 +56,11 @@ const EXIT_CODES: Readonly<Record<ErrorCode, number>> = {
   INTERRUPTED: 130,
 };
 
+/** Whether a text is a code of this program. */
+export function isErrorCode(text: string): text is ErrorCode {
+  return Object.hasOwn(EXIT_CODES, text);
+}
+
 export class ShoalError extends Error {
   override readonly name = 'ShoalError';
   readonly code: ErrorCode;

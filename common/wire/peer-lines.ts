@@ -1,17 +1,44 @@
 /** The text half of the peer protocol: requests, the header before a body, and news of chunks. */
 import { protocolError, ShoalError } from '../core/errors.js';
 import { decodeFileName, encodeFileName, type FileName } from '../core/file-name.js';
-import { CHUNKS_MAX_COUNT, FETCH_CHUNKS_MAX_COUNT } from '../core/limits.js';
+import { CHUNKS_MAX_COUNT, FETCH_CHUNKS_MAX_COUNT, PAGE_ROWS_MAX_COUNT, RANGE_MAX_BYTES } from '../core/limits.js';
 import { parsePort } from '../core/peer-address.js';
 import { type ContentRoot, isContentRoot, parseContentRoot } from '../core/root.js';
-import { parseAttributes, parseCount, splitTokens } from './tokens.js';
+import { countAttribute, cursorAttribute, formatAttributes, labelAttribute, typeAttribute } from './attributes.js';
+import { parseAttributes, parseCount, parseFileSize, splitTokens } from './tokens.js';
 
 /** What a request names: a content by its root, or whatever the peer shares under a name. */
 export type ContentRef = { readonly by: 'root'; readonly root: ContentRoot } | { readonly by: 'name'; readonly name: FileName };
 
+/** A content that somebody offers: it serves it at the address that it is seen from, and `port`. */
+export interface PushOffer {
+  readonly name: FileName;
+  readonly sizeBytes: number;
+  readonly root: ContentRoot;
+  readonly port: number;
+  readonly type?: string;
+  /** The offering process: 16 lower-case hex digits, drawn by chance. */
+  readonly id?: string;
+  /** Of peers that keep files for each other. */
+  readonly group?: string;
+}
+
+/** Which part of a list is asked for. */
+export interface PageRequest {
+  /** Rows at most; the other side may give fewer. */
+  readonly maxCount?: number;
+  /** What the page before gave as `next`; absent for the first one. */
+  readonly after?: string;
+}
+
 export type PeerRequest =
   | { readonly verb: 'GET_CHUNK'; readonly content: ContentRef; readonly chunkIndex: number }
   | { readonly verb: 'GET_MANIFEST'; readonly content: ContentRef }
+  /** Bytes that lie anywhere in the content. */
+  | { readonly verb: 'GET_RANGE'; readonly content: ContentRef; readonly offset: number; readonly lengthBytes: number }
+  | { readonly verb: 'STATUS' }
+  | { readonly verb: 'LIST'; readonly page: PageRequest }
+  | { readonly verb: 'PUSH'; readonly offer: PushOffer }
   /** Has no reply of its own. */
   | { readonly verb: 'CANCEL'; readonly content: ContentRef; readonly chunkIndex: number }
   | {
@@ -46,63 +73,105 @@ export function parseContentRef(token: string): ContentRef {
 
 /** The request as a line with its LF. */
 export function formatPeerRequest(request: PeerRequest): string {
-  const content = formatContentRef(request.content);
   switch (request.verb) {
     case 'GET_CHUNK':
     case 'CANCEL':
-      return `${request.verb} ${content} ${request.chunkIndex}\n`;
+      return `${request.verb} ${formatContentRef(request.content)} ${request.chunkIndex}\n`;
     case 'GET_MANIFEST':
-      return `GET_MANIFEST ${content}\n`;
-    case 'HAVE': {
-      const port = request.port === undefined ? '' : ` port=${request.port}`;
-      const id = request.id === undefined ? '' : ` id=${request.id}`;
-      return `HAVE ${content}${port}${id}\n`;
+      return `GET_MANIFEST ${formatContentRef(request.content)}\n`;
+    case 'GET_RANGE':
+      return `GET_RANGE ${formatContentRef(request.content)} ${request.offset} ${request.lengthBytes}\n`;
+    case 'HAVE':
+      return `HAVE ${formatContentRef(request.content)}${formatAttributes({ port: request.port, id: request.id })}\n`;
+    case 'STATUS':
+      return 'STATUS\n';
+    case 'LIST':
+      return `LIST${formatAttributes({ max: request.page.maxCount, after: request.page.after })}\n`;
+    case 'PUSH': {
+      const { name, sizeBytes, root, port, type, id, group } = request.offer;
+      return `PUSH ${encodeFileName(name)} ${sizeBytes} ${root}${formatAttributes({ port, type, id, group })}\n`;
     }
   }
 }
+
+/** How each request is written, and how many tokens follow its verb in any case. */
+const USAGES: Readonly<Record<PeerRequest['verb'], readonly [fixedCount: number, usage: string]>> = {
+  GET_CHUNK: [2, 'GET_CHUNK <filename|@root> <chunk_id>'],
+  GET_MANIFEST: [1, 'GET_MANIFEST <filename|@root>'],
+  GET_RANGE: [3, 'GET_RANGE <filename|@root> <offset> <length>'],
+  HAVE: [1, 'HAVE <filename|@root> [port=<port>] [id=<16 hex digits>]'],
+  CANCEL: [2, 'CANCEL <filename|@root> <chunk_id>'],
+  STATUS: [0, 'STATUS'],
+  LIST: [0, 'LIST [max=<n>] [after=<cursor>]'],
+  PUSH: [3, 'PUSH <filename> <filesize> <root> port=<port> [type=<mime>] [id=<16 hex digits>] [group=<label>]'],
+};
+const VERBS = Object.keys(USAGES).join(', ');
 
 /** Reads a line that is not empty. Throws `BAD_REQUEST` or `UNKNOWN_COMMAND`. */
 export function parsePeerRequest(line: string): PeerRequest {
-  const [verb = '', content = '', index, ...rest] = splitTokens(line);
-  const refuse = (usage: string): never => {
+  const [word = '', ...args] = splitTokens(line);
+  const verb = word.toUpperCase();
+  if (!isVerb(verb)) throw new ShoalError('UNKNOWN_COMMAND', 'remote', `Known commands: ${VERBS}.`);
+  const [fixedCount, usage] = USAGES[verb];
+  const [first = '', second = '', third = ''] = args;
+  const attributes = args.slice(fixedCount);
+  const refuse = (): never => {
     throw new ShoalError('BAD_REQUEST', 'remote', `Usage: ${usage}`);
   };
-  const known = verb.toUpperCase();
-  switch (known) {
+  if (args.length < fixedCount || !attributes.every(isAttribute)) return refuse();
+  const pairs = parseAttributes(attributes);
+  switch (verb) {
     case 'GET_CHUNK':
-    case 'CANCEL': {
-      const chunkIndex = parseCount(index ?? '', CHUNKS_MAX_COUNT - 1);
-      if (content === '' || chunkIndex === undefined || !rest.every(isAttribute)) {
-        return refuse(`${known} <filename|@root> <chunk_id>`);
-      }
-      return { verb: known, content: parseContentRef(content), chunkIndex };
-    }
+    case 'CANCEL':
+      return { verb, chunkIndex: parseCount(second, CHUNKS_MAX_COUNT - 1) ?? refuse(), content: parseContentRef(first) };
     case 'GET_MANIFEST':
-      if (content === '' || !(index === undefined || [index, ...rest].every(isAttribute))) {
-        return refuse('GET_MANIFEST <filename|@root>');
-      }
-      return { verb: 'GET_MANIFEST', content: parseContentRef(content) };
-    case 'HAVE': {
-      const attributes = index === undefined ? [] : [index, ...rest];
-      if (content === '' || !attributes.every(isAttribute))
-        return refuse('HAVE <filename|@root> [port=<port>] [id=<16 hex digits>]');
-      return { verb: 'HAVE', content: parseContentRef(content), ...haveAttributes(parseAttributes(attributes)) };
+      return { verb, content: parseContentRef(first) };
+    case 'GET_RANGE': {
+      const offset = parseCount(second, Number.MAX_SAFE_INTEGER) ?? refuse();
+      const lengthBytes = parseCount(third, RANGE_MAX_BYTES) || refuse();
+      return { verb, offset, lengthBytes, content: parseContentRef(first) };
     }
-    default:
-      throw new ShoalError('UNKNOWN_COMMAND', 'remote', 'Known commands: GET_CHUNK, GET_MANIFEST, HAVE, CANCEL.');
+    case 'HAVE':
+      return { verb, content: parseContentRef(first), ...portAttribute(pairs), ...idAttribute(pairs) };
+    case 'STATUS':
+      return { verb };
+    case 'LIST':
+      return { verb, page: parsePage(pairs) };
+    case 'PUSH': {
+      const fixed = { name: decodeFileName(first), sizeBytes: parseFileSize(second), root: parseContentRoot(third) };
+      const { port = refuse() } = portAttribute(pairs);
+      const hints = { ...typeAttribute(pairs), ...idAttribute(pairs), ...labelAttribute(pairs, 'group') };
+      return { verb, offer: { ...fixed, port, ...hints } };
+    }
   }
 }
 
-function haveAttributes(attributes: ReadonlyMap<string, string>): { port?: number; id?: string } {
-  const [portText, id] = [attributes.get('port'), attributes.get('id')];
-  const port = portText === undefined ? undefined : parsePort(portText);
-  if (portText !== undefined && port === undefined) {
-    throw new ShoalError('BAD_REQUEST', 'remote', 'port is a number from 1 to 65535.');
-  }
-  if (id !== undefined && !/^[0-9a-f]{16}$/.test(id)) {
-    throw new ShoalError('BAD_REQUEST', 'remote', 'id is 16 lower-case hex digits.');
-  }
-  return { ...(port === undefined ? {} : { port }), ...(id === undefined ? {} : { id }) };
+function isVerb(text: string): text is PeerRequest['verb'] {
+  return Object.hasOwn(USAGES, text);
+}
+
+/** More rows than there ever are on a page is no mistake: it asks for as many as there may be. */
+function parsePage(pairs: ReadonlyMap<string, string>): PageRequest {
+  const maxCount = countAttribute(pairs, 'max', 1, Number.MAX_SAFE_INTEGER);
+  return {
+    ...(maxCount === undefined ? {} : { maxCount: Math.min(maxCount, PAGE_ROWS_MAX_COUNT) }),
+    ...cursorAttribute(pairs, 'after'),
+  };
+}
+
+function portAttribute(pairs: ReadonlyMap<string, string>): { port?: number } {
+  const text = pairs.get('port');
+  if (text === undefined) return {};
+  const port = parsePort(text);
+  if (port === undefined) throw new ShoalError('BAD_REQUEST', 'remote', 'port is a number from 1 to 65535.');
+  return { port };
+}
+
+function idAttribute(pairs: ReadonlyMap<string, string>): { id?: string } {
+  const id = pairs.get('id');
+  if (id === undefined) return {};
+  if (!/^[0-9a-f]{16}$/.test(id)) throw new ShoalError('BAD_REQUEST', 'remote', 'id is 16 lower-case hex digits.');
+  return { id };
 }
 
 /** Attributes may follow, as anywhere. */

@@ -6,10 +6,29 @@
  * Invariant: requests that were not answered when the connection ends all fail, once.
  */
 import { asShoalError, protocolError, ShoalError } from '../../common/core/errors.js';
+import { PAGE_MAX_BYTES } from '../../common/core/limits.js';
 import { formatPeerAddress, type PeerAddress } from '../../common/core/peer-address.js';
 import type { Clock } from '../../common/ports/clock.js';
 import type { ByteStream, Dialer, StreamHandlers } from '../../common/ports/net.js';
-import { type ContentRef, formatPeerRequest, type HaveNews, parseHaveNews } from '../../common/wire/peer-lines.js';
+import {
+  type Page,
+  type PeerStatus,
+  type PushState,
+  parsePeerStatus,
+  parsePushState,
+  parseSharedPage,
+  type SharedRow,
+  STATUS_MAX_BYTES,
+} from '../../common/wire/peer-documents.js';
+import {
+  type ContentRef,
+  formatPeerRequest,
+  type HaveNews,
+  type PageRequest,
+  type PeerRequest,
+  type PushOffer,
+  parseHaveNews,
+} from '../../common/wire/peer-lines.js';
 import type { Slot, SlotMemory } from '../hash/slot-memory.js';
 import type { Introduction } from './introduction.js';
 import { ReplyParser } from './reply-parser.js';
@@ -105,10 +124,12 @@ export class PeerConnection {
    * Throws the peer's ERR (code as sent), `PROTOCOL` or `NETWORK`.
    */
   getChunk(content: ContentRef, chunkIndex: number, sizeBytes: number): Promise<Slot> {
-    return this.#request(formatPeerRequest({ verb: 'GET_CHUNK', content, chunkIndex }), {
-      kind: 'chunk',
-      sizeBytes,
-    }) as Promise<Slot>;
+    return this.#chunk({ verb: 'GET_CHUNK', content, chunkIndex }, sizeBytes);
+  }
+
+  /** Asks for at most a chunk of bytes, which must lie within the content. Resolves and throws as `getChunk`. */
+  getRange(content: ContentRef, offset: number, lengthBytes: number): Promise<Slot> {
+    return this.#chunk({ verb: 'GET_RANGE', content, offset, lengthBytes }, lengthBytes);
   }
 
   /** Takes the request for a chunk back, if the peer has not begun with it: then it is answered `BUSY`. For peers that answered HAVE. */
@@ -118,10 +139,22 @@ export class PeerConnection {
 
   /** Asks for a manifest of at most `maxBytes`. Throws as `getChunk`. */
   getManifest(content: ContentRef, maxBytes: number): Promise<Uint8Array> {
-    return this.#request(formatPeerRequest({ verb: 'GET_MANIFEST', content }), {
-      kind: 'document',
-      maxBytes,
-    }) as Promise<Uint8Array>;
+    return this.#document({ verb: 'GET_MANIFEST', content }, maxBytes);
+  }
+
+  /** Asks how the peer is. Throws as `getChunk`. */
+  async getStatus(): Promise<PeerStatus> {
+    return parsePeerStatus(await this.#document({ verb: 'STATUS' }, STATUS_MAX_BYTES));
+  }
+
+  /** Asks for a page of what the peer shares. Throws as `getChunk`. */
+  async getList(page: PageRequest): Promise<Page<SharedRow>> {
+    return parseSharedPage(await this.#document({ verb: 'LIST', page }, PAGE_MAX_BYTES));
+  }
+
+  /** Offers a content, or asks what became of it. Throws as `getChunk`: `DENIED`, `LIMIT` and `BUSY` where it is not taken. */
+  async push(offer: PushOffer): Promise<PushState> {
+    return parsePushState(await this.#document({ verb: 'PUSH', offer }, STATUS_MAX_BYTES));
   }
 
   /**
@@ -136,10 +169,7 @@ export class PeerConnection {
   ): Promise<Uint8Array> {
     this.#onNews = onNews;
     this.#parser.listen();
-    return this.#request(formatPeerRequest({ verb: 'HAVE', content, ...introduction }), {
-      kind: 'document',
-      maxBytes,
-    }) as Promise<Uint8Array>;
+    return this.#document({ verb: 'HAVE', content, ...introduction }, maxBytes);
   }
 
   /** Ends the connection; open requests fail with `reason`. Idempotent. */
@@ -150,6 +180,14 @@ export class PeerConnection {
     this.#parser.close();
     this.#stream?.destroy();
     for (const request of this.#open.splice(0)) request.reject(reason);
+  }
+
+  #chunk(request: PeerRequest, sizeBytes: number): Promise<Slot> {
+    return this.#request(formatPeerRequest(request), { kind: 'chunk', sizeBytes }) as Promise<Slot>;
+  }
+
+  #document(request: PeerRequest, maxBytes: number): Promise<Uint8Array> {
+    return this.#request(formatPeerRequest(request), { kind: 'document', maxBytes }) as Promise<Uint8Array>;
   }
 
   #request(line: string, expected: Parameters<ReplyParser['expect']>[0]): Promise<Slot | Uint8Array> {

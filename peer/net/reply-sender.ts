@@ -27,7 +27,7 @@ export interface ReplySenderPorts {
   readonly progress: () => void;
 }
 
-/** A chunk that is being read into `buffer`, or lies there. */
+/** A chunk, or a range of bytes, that is being read into `buffer`, or lies there. */
 export interface ChunkReply {
   readonly kind: 'chunk';
   readonly content: SharedContent;
@@ -44,7 +44,13 @@ interface BodyReply {
   sentBytes: number;
 }
 
-type Reply = { readonly kind: 'line'; readonly text: string } | ChunkReply | BodyReply;
+/** Text that is sent as it is; missing while it is still being found out. */
+interface LineReply {
+  readonly kind: 'line';
+  text: string | undefined;
+}
+
+type Reply = LineReply | ChunkReply | BodyReply;
 
 export class ReplySender {
   readonly #stream: ServedStream;
@@ -81,6 +87,17 @@ export class ReplySender {
     this.#hold({ kind: 'body', open, parts: undefined, sentBytes: 0 });
   }
 
+  /** Keeps the place of a body of text, or of a refusal, that `find` will have in a moment; it must not reject. */
+  later(find: () => Promise<string | Refusal>): void {
+    const reply: LineReply = { kind: 'line', text: undefined };
+    this.#hold(reply);
+    void find().then((found) => {
+      reply.text =
+        typeof found === 'string' ? `${formatBodyHeader(Buffer.byteLength(found))}${found}` : formatErr(found.code, found.text);
+      if (!this.#isClosed) this.#ports.progress();
+    });
+  }
+
   /** Keeps the place of a chunk while it is read. Its buffer and its grant are this object's from now on. */
   chunk(content: SharedContent, upload: Upload, buffer: Uint8Array): ChunkReply {
     const reply: ChunkReply = { kind: 'chunk', content, upload, buffer, isReady: false };
@@ -109,12 +126,12 @@ export class ReplySender {
   /** Hands to the network what is ready, in order. */
   send(): void {
     for (let reply = this.#replies[0]; reply !== undefined && !this.#isSlicing; reply = this.#replies[0]) {
-      if (reply.kind === 'chunk' && !reply.isReady) return;
+      if (reply.kind === 'chunk' ? !reply.isReady : reply.kind === 'line' && reply.text === undefined) return;
       this.sendNews();
       if (reply.kind === 'body') this.#sendBody(reply);
       else {
         this.#replies.shift();
-        if (reply.kind === 'line') this.#sendLine(reply.text);
+        if (reply.kind === 'line') this.#sendLine(reply.text ?? '');
         else this.#sendChunk(reply);
       }
     }

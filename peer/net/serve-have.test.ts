@@ -50,16 +50,16 @@ function open(ip = '192.0.2.7'): {
   ask(lines: string): Promise<void>;
 } {
   const stream = new StuckStream(ip);
-  const read = () =>
-    isReadHeld ? new Promise<number>((resolve, reject) => reads.push({ resolve: () => resolve(0), reject })) : Promise.resolve(0);
+  const read = () => (isReadHeld ? new Promise<void>((resolve, reject) => reads.push({ resolve, reject })) : Promise.resolve());
   const find = (ref: ContentRef) => (ref.by === 'root' ? contentOf(ref.root) : ref.name === 'file' ? contentOf(ROOT) : undefined);
   const session = new ServeSession(stream, {
-    index: { find },
+    index: { find, from: () => [].values() },
     reader: { read },
     buffers,
     uploads,
     clock,
     id: OWN_ID,
+    desk: undefined,
     served: () => undefined,
     peerSeen: (root, address) => seen.push(`${root.slice(0, 4)} ${formatPeerAddress(address)}`),
     closed: () => undefined,

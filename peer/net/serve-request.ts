@@ -1,6 +1,7 @@
 /** A line that a fetcher sent, as what to do about it. Pure. */
+import { type ByteSpan, chunkCount, chunkSpan } from '../../common/core/chunks.js';
 import { ShoalError, WIRE_CODES, type WireCode } from '../../common/core/errors.js';
-import { HAVE_CONTENTS_MAX_COUNT } from '../../common/core/limits.js';
+import { CHUNK_BYTES, HAVE_CONTENTS_MAX_COUNT } from '../../common/core/limits.js';
 import type { LineEvent } from '../../common/wire/line-splitter.js';
 import { formatContentRef, type PeerRequest, parsePeerRequest } from '../../common/wire/peer-lines.js';
 import { splitTokens } from '../../common/wire/tokens.js';
@@ -15,17 +16,43 @@ export interface Refusal {
   readonly isBadLine: boolean;
 }
 
-/** The chunk request at the head of the queue, once it was brought before the upload queue. */
+/** The bytes that are asked for at the head of the queue, once it was brought before the upload queue. */
 export interface AskedChunk {
   readonly content: SharedContent;
   readonly upload: Upload;
+  readonly span: ByteSpan;
   verdict: 'waiting' | 'granted' | 'busy';
 }
+
+/** What is answered with bytes of a content. */
+export type UploadRequest = Extract<PeerRequest, { verb: 'GET_CHUNK' | 'GET_RANGE' }>;
 
 export type Cancel = Extract<PeerRequest, { verb: 'CANCEL' }>;
 
 /** What is answered, in order. */
 export type Queued = Exclude<PeerRequest, Cancel> | Refusal;
+
+/** The first chunk that a request asks for something of. */
+export function firstChunkOf(request: UploadRequest): number {
+  return request.verb === 'GET_CHUNK' ? request.chunkIndex : Math.floor(request.offset / CHUNK_BYTES);
+}
+
+/** What would be sent; `undefined` where a chunk of it is not here, or it begins behind the end. */
+export function uploadOf(content: SharedContent, request: UploadRequest): Pick<AskedChunk, 'upload' | 'span'> | undefined {
+  const { sizeBytes } = content.manifest;
+  const first = firstChunkOf(request);
+  const span = request.verb === 'GET_CHUNK' ? chunkSpan(first, sizeBytes) : clipped(request, sizeBytes);
+  const last = Math.ceil((span.offset + span.lengthBytes) / CHUNK_BYTES) - 1;
+  if (span.lengthBytes === 0 || !content.holding.has(first) || !content.holding.has(last)) return undefined;
+  const isRange = request.verb === 'GET_RANGE';
+  const { isWhole } = content.holding;
+  const upload = { root: content.root, chunkIndex: first, chunkCount: chunkCount(sizeBytes), isRange, isWhole };
+  return { upload: { ...upload, lengthBytes: span.lengthBytes }, span };
+}
+
+function clipped({ offset, lengthBytes }: ByteSpan, sizeBytes: number): ByteSpan {
+  return { offset, lengthBytes: Math.max(0, Math.min(lengthBytes, sizeBytes - offset)) };
+}
 
 /** Where in a queue the last request stands that a CANCEL means; −1 where there is none. */
 export function placeOfChunk(queue: readonly Queued[], { content, chunkIndex }: Cancel): number {
@@ -52,6 +79,14 @@ export const ASK_FOR_ANOTHER: Refusal = {
 export const TAKEN_BACK: Refusal = { verb: 'ERR', code: 'BUSY', text: 'You took this request back.', isBadLine: false };
 
 export const THIS_IS_YOU: Refusal = { verb: 'ERR', code: 'DENIED', text: 'This is you.', isBadLine: false };
+
+/** Of a program that serves contents and does nothing else. */
+export const NO_FRONT_DESK: Refusal = {
+  verb: 'ERR',
+  code: 'UNKNOWN_COMMAND',
+  text: 'This peer serves contents, and no more.',
+  isBadLine: false,
+};
 
 const TOO_MANY_CONTENTS: Refusal = {
   verb: 'ERR',
@@ -98,8 +133,8 @@ export function refusalOf(error: unknown): Refusal {
 function isNameTheTrouble(line: string): boolean {
   try {
     const [verb = '', , ...rest] = splitTokens(line);
-    parsePeerRequest([verb, 'name', ...rest].join(' '));
-    return true;
+    // The name of an offer is the asker's own.
+    return parsePeerRequest([verb, 'name', ...rest].join(' ')).verb !== 'PUSH';
   } catch {
     return false;
   }

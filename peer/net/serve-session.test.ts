@@ -13,6 +13,7 @@ import type { Clock } from '../../common/ports/clock.js';
 import type { ListenPort, ServedStream, StreamHandlers } from '../../common/ports/net.js';
 import { BufferPool } from '../share/buffer-pool.js';
 import { fullHolding } from '../share/holding.js';
+import { ShareIndex } from '../share/share-index.js';
 import type { SharedContent } from '../share/shared-content.js';
 import { StuckStream } from '../testkit/stuck-stream.js';
 import { ServeSession } from './serve-session.js';
@@ -47,16 +48,17 @@ function begin(sizeBytes: number): void {
   readCount = 0;
   const read = () => {
     readCount += 1;
-    return Promise.resolve(sizeBytes);
+    return Promise.resolve();
   };
   const find = () => contentOf(sizeBytes);
   session = new ServeSession(stream, {
-    index: { find },
+    index: { find, from: () => [].values() },
     reader: { read },
     buffers,
     uploads: new UploadQueue(),
     clock,
     id: undefined,
+    desk: undefined,
     peerSeen: () => undefined,
     served: () => undefined,
     closed: () => undefined,
@@ -136,7 +138,7 @@ describe('serve session', () => {
         return Promise.resolve({ local: { ip: '0.0.0.0', port: 1 }, close: () => Promise.resolve() });
       },
     };
-    const ports = { listener, clock, index: { find: () => undefined }, reader: { read: () => Promise.resolve(0) } };
+    const ports = { listener, clock, index: new ShareIndex(), reader: { read: () => Promise.resolve() } };
     const server = await ChunkServer.listen(ports, { host: '0.0.0.0', port: 0 });
     const dial = (ip: string) => {
       const dialed = new StuckStream(ip);

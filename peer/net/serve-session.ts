@@ -1,14 +1,15 @@
 /**
  * One fetcher's stream: its requests in, replies out in their order. A failure is one ERR line, and the stream goes on.
  *
- *     line ──► queue ──► grant of the upload queue (chunks) ──► reply: read, and sent in order by the ReplySender
+ *     line ──► queue ──► grant of the upload queue (chunks, ranges) ──► reply: read, and sent in order by the ReplySender
+ *                   └──► document (DocumentReplies) ──────────────────────────────────────────────▲
  *
  * While the queue is long the stream is not read, so the other side waits. Whoever takes no byte of a reply for WRITE_STALL_MS, needs
  * more than LINE_DEADLINE_MS for a line, or asks for nothing for STREAM_IDLE_MS is cut off; `check` is called now and then for that.
  * Invariants: requests are begun in their order, at most SERVE_REPLY_MAX_BYTES of replies are held in memory; a grant is given back
  * once; no error leaves this file.
  */
-import { chunkCount, chunkLength } from '../../common/core/chunks.js';
+import type { ByteSpan } from '../../common/core/chunks.js';
 import { invariant } from '../../common/core/errors.js';
 import {
   BAD_LINES_MAX_COUNT,
@@ -26,16 +27,17 @@ import type { ServedStream, StreamHandlers } from '../../common/ports/net.js';
 import { type LineEvent, LineSplitter } from '../../common/wire/line-splitter.js';
 import type { BufferPool } from '../share/buffer-pool.js';
 import type { ChunkReader } from '../share/chunk-reader.js';
-import { manifestParts } from '../share/manifest-parts.js';
 import type { ShareIndex } from '../share/share-index.js';
 import type { SharedContent } from '../share/shared-content.js';
+import { DocumentReplies } from './document-replies.js';
+import type { FrontDesk } from './front-desk.js';
 import { HaveFeed } from './have-feed.js';
 import { type ChunkReply, ReplySender } from './reply-sender.js';
 import {
   ASK_FOR_ANOTHER,
   type AskedChunk,
   type Cancel,
-  haveReply,
+  firstChunkOf,
   NO_SUCH_CHUNK,
   NOT_SHARED,
   placeOfChunk,
@@ -44,18 +46,21 @@ import {
   refusalOf,
   requestOfLine,
   TAKEN_BACK,
-  THIS_IS_YOU,
+  type UploadRequest,
+  uploadOf,
 } from './serve-request.js';
 import type { UploadQueue, UploadSeat } from './upload-queue.js';
 
 export interface SessionPorts {
-  readonly index: Pick<ShareIndex, 'find'>;
+  readonly index: Pick<ShareIndex, 'find' | 'from'>;
   readonly reader: Pick<ChunkReader, 'read'>;
   readonly buffers: BufferPool;
   /** Of all sessions of a node. */
   readonly uploads: UploadQueue;
   readonly clock: Clock;
-  /** This process, as it says in its own HAVE requests; `undefined` where it sends none. */
+  /** What answers STATUS and PUSH; left out, they are not known here. */
+  readonly desk: FrontDesk | undefined;
+  /** This process, as it says in its own requests; `undefined` where it sends none. */
   readonly id: string | undefined;
   /** Bytes of content that the network took. */
   readonly served: (content: SharedContent, bytes: number) => void;
@@ -72,6 +77,7 @@ export class ServeSession implements StreamHandlers {
   readonly #queue: Queued[] = [];
   readonly #sender: ReplySender;
   readonly #feed: HaveFeed;
+  readonly #documents: DocumentReplies;
   readonly #seat: UploadSeat;
   #asked: AskedChunk | undefined;
   #isPaused = false;
@@ -97,6 +103,7 @@ export class ServeSession implements StreamHandlers {
       released: (upload, isSent) => ports.uploads.giveBack(this.#seat, upload, isSent),
       progress: () => this.#goOn(),
     });
+    this.#documents = new DocumentReplies({ ...ports, sender: this.#sender, feed: this.#feed, remoteIp: stream.remote.ip });
   }
 
   get remoteIp(): string {
@@ -223,21 +230,16 @@ export class ServeSession implements StreamHandlers {
   #begin(request: Queued): boolean {
     if (this.#sender.heldCount >= SERVE_REPLIES_MAX_COUNT) return false;
     if (this.#asked !== undefined) return this.#beginAsked(this.#asked);
-    if (request.verb === 'ERR') return this.#refuse(request);
-    if (request.verb === 'HAVE') this.#seat.isSwarm = true;
-    const content = this.#ports.index.find(request.content, request.verb === 'GET_CHUNK' ? request.chunkIndex : undefined);
-    if (request.verb === 'HAVE' && request.id !== undefined && request.id === this.#ports.id) return this.#refuse(THIS_IS_YOU);
-    if (content === undefined) return this.#refuse(NOT_SHARED);
     switch (request.verb) {
-      case 'GET_MANIFEST':
-        this.#sender.body(() => manifestParts(content.manifest));
-        return true;
-      case 'HAVE':
-        if (request.port !== undefined) this.#ports.peerSeen(content.root, { ip: this.remoteIp, port: request.port });
-        this.#sender.body(() => haveReply(this.#feed.subscribe(content)));
-        return true;
+      case 'ERR':
+        return this.#refuse(request);
       case 'GET_CHUNK':
-        return this.#beginChunk(content, request.chunkIndex);
+      case 'GET_RANGE':
+        return this.#beginUpload(request);
+      default:
+        if (request.verb === 'HAVE') this.#seat.isSwarm = true;
+        this.#documents.answer(request);
+        return true;
     }
   }
 
@@ -247,18 +249,18 @@ export class ServeSession implements StreamHandlers {
   }
 
   /** Asks for a grant as soon as there is memory for the reply. */
-  #beginChunk(content: SharedContent, chunkIndex: number): boolean {
-    const count = chunkCount(content.manifest.sizeBytes);
-    if (chunkIndex >= count || !content.holding.has(chunkIndex)) return this.#refuse(NO_SUCH_CHUNK);
-    const lengthBytes = chunkLength(chunkIndex, content.manifest.sizeBytes);
-    if (this.#sender.heldBytes + lengthBytes > SERVE_REPLY_MAX_BYTES) return false;
-    const upload = { root: content.root, chunkIndex, chunkCount: count, lengthBytes, isWhole: content.holding.isWhole };
-    const verdict = this.#ports.uploads.ask(this.#seat, upload);
-    this.#asked = { content, upload, verdict };
+  #beginUpload(request: UploadRequest): boolean {
+    const content = this.#ports.index.find(request.content, firstChunkOf(request));
+    if (content === undefined) return this.#refuse(NOT_SHARED);
+    const wanted = uploadOf(content, request);
+    if (wanted === undefined) return this.#refuse(NO_SUCH_CHUNK);
+    if (this.#sender.heldBytes + wanted.span.lengthBytes > SERVE_REPLY_MAX_BYTES) return false;
+    const verdict = this.#ports.uploads.ask(this.#seat, wanted.upload);
+    this.#asked = { content, ...wanted, verdict };
     return this.#beginAsked(this.#asked);
   }
 
-  #beginAsked({ content, upload, verdict }: AskedChunk): boolean {
+  #beginAsked({ content, upload, span, verdict }: AskedChunk): boolean {
     if (verdict === 'waiting') return false;
     this.#asked = undefined;
     if (verdict === 'busy') return this.#refuse(ASK_FOR_ANOTHER);
@@ -268,13 +270,13 @@ export class ServeSession implements StreamHandlers {
       this.#ports.uploads.giveBack(this.#seat, upload, false);
       return false;
     }
-    void this.#read(this.#sender.chunk(content, upload, buffer));
+    void this.#read(this.#sender.chunk(content, upload, buffer), span);
     return true;
   }
 
-  async #read(reply: ChunkReply): Promise<void> {
+  async #read(reply: ChunkReply, span: ByteSpan): Promise<void> {
     try {
-      await this.#ports.reader.read(reply.content, reply.upload.chunkIndex, reply.buffer);
+      await this.#ports.reader.read(reply.content, span, reply.buffer);
       this.#sender.ready(reply);
     } catch (error) {
       this.#sender.failed(reply, refusalOf(error));

@@ -80,10 +80,10 @@ afterEach(async () => {
 async function listen(options: Partial<ServerOptions> = {}): Promise<void> {
   await server?.close();
   const counting: Pick<ChunkReader, 'read'> = {
-    read: (content, chunkIndex, into) => {
+    read: (content, span, into) => {
       readCount += 1;
       if (content.name === 'broken') throw new Error('a mistake of ours');
-      return reader.read(content, chunkIndex, into);
+      return reader.read(content, span, into);
     },
   };
   server = await ChunkServer.listen(

@@ -11,6 +11,7 @@ import { BufferPool } from '../share/buffer-pool.js';
 import type { ChunkReader } from '../share/chunk-reader.js';
 import type { ShareIndex } from '../share/share-index.js';
 import type { SharedContent } from '../share/shared-content.js';
+import type { FrontDesk } from './front-desk.js';
 import { ServeSession, type SessionPorts } from './serve-session.js';
 import { type UploadLoad, UploadQueue } from './upload-queue.js';
 
@@ -20,7 +21,7 @@ const CHECK_MS = 1000;
 export interface ServerPorts {
   readonly listener: ListenPort;
   readonly clock: Clock;
-  readonly index: Pick<ShareIndex, 'find'>;
+  readonly index: Pick<ShareIndex, 'find' | 'from'>;
   readonly reader: Pick<ChunkReader, 'read'>;
 }
 
@@ -34,8 +35,10 @@ export interface ServerOptions {
   readonly streamsPerIpMaxCount?: number;
   /** Chunks that are sent at once, to all streams together, to begin with; default UPLOAD_SLOTS_START_COUNT. */
   readonly uploadSlotCount?: number;
-  /** This process, as it says in its own HAVE requests: 16 hex digits. Whoever comes with it is told that it dialed itself. */
+  /** This process, as it says in its own requests: 16 hex digits. Whoever comes with it is told that it dialed itself. */
   readonly id?: string;
+  /** What answers STATUS and PUSH; left out, they are not known here. */
+  readonly desk?: FrontDesk;
   readonly served?: (content: SharedContent, bytes: number) => void;
   /** Somebody who asked for a content serves it too, at this address. */
   readonly peerSeen?: (root: ContentRoot, address: PeerAddress) => void;
@@ -61,6 +64,7 @@ export class ChunkServer {
       buffers: new BufferPool(),
       uploads: this.#uploads,
       id: options.id,
+      desk: options.desk,
       served: options.served ?? (() => undefined),
       peerSeen: options.peerSeen ?? (() => undefined),
       closed: (session) => this.#forget(session),

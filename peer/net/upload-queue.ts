@@ -6,7 +6,7 @@
  *        └──► waiting ──► granted, or busy: ask for another
  *
  * Slots are counted in bytes, CHUNK_BYTES each, so that the chunks of many small files do not wait for each other. Among the heads
- * that wait, in this order: those whose chunk did not go out yet (heads of connections that know no BUSY count as such), the
+ * that wait, in this order: those whose chunk did not go out yet (ranges, and heads of connections that know no BUSY, count as such), the
  * connection that was given fewest bytes (start-time fair queueing: Goyal, Vin and Cheng 1996), and who waited longest. How often a
  * chunk went out makes no difference beyond once: then others have it, and what counts is that nobody's link is idle.
  *
@@ -41,14 +41,17 @@ const LIGHT_MIN_BYTES = CHUNK_BYTES / 32;
 const AVERAGE_SECONDS = 3;
 const PEAK_HALF_LIFE_SECONDS = 60;
 
-/** A chunk that somebody asks for. */
+/** A chunk that somebody asks for, or a range of bytes. */
 export interface Upload {
   readonly root: ContentRoot;
+  /** Of a range, the one that it begins in. */
   readonly chunkIndex: number;
   /** Chunks of the content, so of those that can be counted. */
   readonly chunkCount: number;
-  /** Bytes of the chunk. */
+  /** Bytes that are sent. */
   readonly lengthBytes: number;
+  /** Bytes that need not be a chunk: they do not count as one that went out. */
+  readonly isRange?: boolean;
   /** Whether this peer has all of the content, so that somebody may depend on it for what nobody else has. */
   readonly isWhole: boolean;
 }
@@ -144,7 +147,7 @@ export class UploadQueue {
   /** Gives a grant back: the network took the chunk (`isSent`), or it was not sent. */
   giveBack(seat: UploadSeat, upload: Upload, isSent: boolean): void {
     if (!isSent) {
-      this.#sent.remove(upload.root, upload.chunkIndex);
+      if (upload.isRange !== true) this.#sent.remove(upload.root, upload.chunkIndex);
       seat.shareBytes -= upload.lengthBytes;
     }
     seat.grantedBytes -= upload.lengthBytes;
@@ -190,7 +193,7 @@ export class UploadQueue {
     seat.shareBytes += upload.lengthBytes;
     seat.busySinceCount = undefined;
     if (!seat.isLight) this.#usedBytes += upload.lengthBytes;
-    this.#sent.add(upload.root, upload.chunkIndex, upload.chunkCount);
+    if (upload.isRange !== true) this.#sent.add(upload.root, upload.chunkIndex, upload.chunkCount);
     this.#grantCount += 1;
   }
 
@@ -236,7 +239,7 @@ export class UploadQueue {
 
   /** Whether the chunk at the seat's head went out already, as far as that counts; 0 goes first. */
   #rankOf(seat: UploadSeat): number {
-    if (!seat.isSwarm || seat.head === undefined) return 0;
+    if (!seat.isSwarm || seat.head === undefined || seat.head.isRange === true) return 0;
     const isOverdue = this.#grantCount - (seat.busySinceCount ?? this.#grantCount) >= PATIENCE_COUNT * this.#waiting.size;
     return isOverdue ? 0 : Math.min(1, this.#sent.of(seat.head.root, seat.head.chunkIndex));
   }

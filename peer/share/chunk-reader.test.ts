@@ -3,7 +3,7 @@ import { appendFile, lstat, mkdtemp, open, realpath, rename, rm, symlink, trunca
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { chunkCount } from '../../common/core/chunks.js';
+import { chunkCount, chunkSpan } from '../../common/core/chunks.js';
 import { parseFileName } from '../../common/core/file-name.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
 import type { ContentRoot } from '../../common/core/root.js';
@@ -53,17 +53,31 @@ async function contentAt(path: string, name: string, sizeBytes: number): Promise
 }
 
 const memory = () => new Uint8Array(CHUNK_BYTES);
+const readChunk = (content: SharedContent, chunkIndex: number, into = memory()) =>
+  reader.read(content, chunkSpan(chunkIndex, content.manifest.sizeBytes), into);
 
 describe('chunk reader', () => {
   test('reads whole chunks, the short last one, and chunks of a content in memory', async () => {
     const bytes = randomBytes(2 * CHUNK_BYTES + 7);
     const content = await share('file', bytes);
     const into = memory();
-    expect(await reader.read(content, 1, into)).toBe(CHUNK_BYTES);
+    await readChunk(content, 1, into);
     expect(Buffer.compare(into, bytes.subarray(CHUNK_BYTES, 2 * CHUNK_BYTES))).toBe(0);
-    expect(await reader.read(content, 2, into)).toBe(7);
+    await readChunk(content, 2, into);
     expect(into.subarray(0, 7)).toEqual(Uint8Array.from(bytes.subarray(2 * CHUNK_BYTES)));
-    expect(await reader.read({ ...content, source: { kind: 'memory', bytes } }, 2, into)).toBe(7);
+    await readChunk({ ...content, source: { kind: 'memory', bytes } }, 2, into.fill(0));
+    expect(into.subarray(0, 8)).toEqual(Uint8Array.of(...bytes.subarray(2 * CHUNK_BYTES), 0));
+  });
+
+  test('reads a span that lies in two chunks, of a file and of a content in memory', async () => {
+    const bytes = randomBytes(2 * CHUNK_BYTES + 7);
+    const content = await share('file', bytes);
+    const span = { offset: CHUNK_BYTES - 3, lengthBytes: 10 };
+    for (const one of [content, { ...content, source: { kind: 'memory' as const, bytes } }]) {
+      const into = new Uint8Array(12);
+      await reader.read(one, span, into);
+      expect(into).toEqual(Uint8Array.of(...bytes.subarray(CHUNK_BYTES - 3, CHUNK_BYTES + 7), 0, 0));
+    }
   });
 
   test.each([
@@ -89,40 +103,43 @@ describe('chunk reader', () => {
   ])('PW9, FS11: a file that was %s is not served, and reported once', async (_how, meddle) => {
     const content = await share('file', randomBytes(100));
     await meddle(join(folder, 'file'));
-    await expect(reader.read(content, 0, memory())).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(readChunk(content, 0)).rejects.toMatchObject({ code: 'NOT_FOUND' });
     expect(changed).toEqual([content]);
   });
 
   test('PW9: a file that changes between two reads is not served from the open handle either', async () => {
     const content = await share('file', randomBytes(2 * CHUNK_BYTES));
-    await reader.read(content, 0, memory());
+    await readChunk(content, 0);
     await truncate(join(folder, 'file'), CHUNK_BYTES + 5);
-    await expect(reader.read(content, 1, memory())).rejects.toMatchObject({ code: 'NOT_FOUND' });
+    await expect(readChunk(content, 1)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
   test('a file that took the place of another is served under its own state, though the old one is still open', async () => {
     const former = await share('file', randomBytes(10));
-    await reader.read(former, 0, memory());
+    await readChunk(former, 0);
     await writeFile(join(folder, 'next'), randomBytes(20));
     await rename(join(folder, 'next'), join(folder, 'file'));
     const content = await contentAt(join(folder, 'file'), 'file', 20);
-    expect(await reader.read(content, 0, memory())).toBe(20);
+    await readChunk(content, 0);
     expect(changed).toEqual([]);
   });
 
   test('FS9: many more files than may be open at once are all read', async () => {
     const contents = await Promise.all(Array.from({ length: 30 }, (_, index) => share(`file${index}`, randomBytes(index + 1))));
-    const lengths = await Promise.all(contents.map((content) => reader.read(content, 0, memory())));
-    expect(lengths).toEqual(contents.map((_, index) => index + 1));
+    const bodies = contents.map(() => memory());
+    await Promise.all(contents.map((content, at) => readChunk(content, 0, bodies[at])));
+    // Random bytes of which the last may be zero; what is behind them is.
+    expect(bodies.map((body, at) => body.subarray(at + 1).every((byte) => byte === 0))).toEqual(contents.map(() => true));
+    expect(bodies.filter((body) => body.some((byte) => byte !== 0)).length).toBeGreaterThan(25);
   });
 
   test('a part that is on its way to its final name is no change of a content: whoever asks is told to ask again', async () => {
     const whole = await share('part', randomBytes(CHUNK_BYTES));
     const part: SharedContent = { ...whole, source: { kind: 'part', path: join(folder, 'part') } };
-    expect(await reader.read(part, 0, memory())).toBe(CHUNK_BYTES);
+    await readChunk(part, 0);
     await rename(join(folder, 'part'), join(folder, 'final'));
     reader.forget(part);
-    expect(await rejectionCode(reader.read(part, 0, memory()))).toBe('BUSY');
+    expect(await rejectionCode(readChunk(part, 0))).toBe('BUSY');
     expect(changed).toEqual([]);
   });
 });

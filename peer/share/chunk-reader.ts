@@ -1,12 +1,12 @@
 /**
- * Reads chunks of shared contents into memory that the caller owns: one positioned read, and one look at the file's state after it.
+ * Reads spans of shared contents, mostly chunks, into memory that the caller owns: one positioned read, and one look at the file's state after it.
  *
- * Invariant: bytes are given out only if the file is in the state in which it was hashed, after they were read; so a chunk is never
+ * Invariant: bytes are given out only if the file is in the state in which it was hashed, after they were read; so no byte is
  * served under an old hash. A file in another state is reported once to `changed`. A part that is being fetched has no such state: it
  * is written by this process alone, and what of it is served was verified before.
  */
 import { fstat, fstatSync, read } from 'node:fs';
-import { chunkLength, chunkOffset } from '../../common/core/chunks.js';
+import type { ByteSpan } from '../../common/core/chunks.js';
 import { asShoalError, ShoalError, systemCode } from '../../common/core/errors.js';
 import { type FileIdentity, identityOf, sameIdentity } from '../hash/file-identity.js';
 import { OpenFiles } from './open-files.js';
@@ -29,22 +29,19 @@ export class ChunkReader {
   }
 
   /**
-   * Puts a chunk at the start of `into`, which must be large enough, and returns its length in bytes.
+   * Puts the bytes of a span, which must lie within the content, at the start of `into`, which must be large enough.
    * Throws `NOT_FOUND` where the file is not what was hashed, `BUSY` where a part is not there (any more), and `IO` where it cannot be read.
    */
-  async read(content: SharedContent, chunkIndex: number, into: Uint8Array): Promise<number> {
-    const lengthBytes = chunkLength(chunkIndex, content.manifest.sizeBytes);
+  async read(content: SharedContent, span: ByteSpan, into: Uint8Array): Promise<void> {
     const { source } = content;
     if (source.kind === 'memory') {
-      into.set(source.bytes.subarray(chunkOffset(chunkIndex), chunkOffset(chunkIndex) + lengthBytes));
-      return lengthBytes;
+      into.set(source.bytes.subarray(span.offset, span.offset + span.lengthBytes));
+      return;
     }
     // The second time with a file opened anew: the one that was open may be what the path led to before.
     const identity = source.kind === 'file' ? source.identity : undefined;
     for (let triesLeft = 2; triesLeft > 0; triesLeft -= 1) {
-      if (await this.#readFile(source.path, identity, { into, lengthBytes, position: chunkOffset(chunkIndex) })) {
-        return lengthBytes;
-      }
+      if (await this.#readFile(source.path, identity, span, into)) return;
       this.#files.forget(source.path);
     }
     // It is on its way to its final name: whoever asks again finds it there.
@@ -54,11 +51,11 @@ export class ChunkReader {
   }
 
   /** False where the file is not in the state that `identity` says, if it says one, or not there. */
-  async #readFile(path: string, identity: FileIdentity | undefined, span: Span): Promise<boolean> {
+  async #readFile(path: string, identity: FileIdentity | undefined, span: ByteSpan, into: Uint8Array): Promise<boolean> {
     const file = await this.#files.acquire(path);
     try {
       const { fd } = await file.handle;
-      if (!(await readFully(fd, span))) return false;
+      if (!(await readFully(fd, span, into))) return false;
       return identity === undefined || sameIdentity(await stateOf(fd, await file.isLocal), identity);
     } catch (error) {
       const code = systemCode(error) ?? '';
@@ -82,18 +79,11 @@ export class ChunkReader {
   }
 }
 
-/** Where bytes go, and which. */
-interface Span {
-  readonly into: Uint8Array;
-  readonly lengthBytes: number;
-  readonly position: number;
-}
-
 /** Fills the first `lengthBytes` of `into`; false where the file ends before. */
-async function readFully(fd: number, { into, lengthBytes, position }: Span): Promise<boolean> {
+async function readFully(fd: number, { offset, lengthBytes }: ByteSpan, into: Uint8Array): Promise<boolean> {
   let done = 0;
   while (done < lengthBytes) {
-    const got = await readOnce(fd, into, done, lengthBytes - done, position + done);
+    const got = await readOnce(fd, into, done, lengthBytes - done, offset + done);
     if (got === 0) return false;
     done += got;
   }

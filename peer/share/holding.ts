@@ -15,6 +15,11 @@ export interface Holding {
   watch(came: (chunkIndex: number) => void): () => void;
 }
 
+/** How many chunks are here. */
+export function heldCount(holding: Holding): number {
+  return holding.isWhole ? holding.chunkCount : Bitfield.fromBytes(holding.bits(), holding.chunkCount).count;
+}
+
 /** Of a content that is all here. */
 export function fullHolding(chunkCount: number): Holding {
   return new FullHolding(chunkCount);

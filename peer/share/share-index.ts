@@ -4,13 +4,13 @@
  * Several contents may have one root (copies of a file); a name stands for one content.
  * Invariant: each content is in both maps, or in none.
  */
-import type { FileName } from '../../common/core/file-name.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
+import { OrderedContents, type PlacedContent } from './ordered-contents.js';
 import type { SharedContent } from './shared-content.js';
 
 export class ShareIndex {
-  readonly #byName = new Map<FileName, SharedContent>();
+  readonly #byName = new OrderedContents();
   /** A set only where there are copies: most roots have one content, and a folder may have a file 100,000 times. */
   readonly #byRoot = new Map<ContentRoot, SharedContent | Set<SharedContent>>();
 
@@ -22,8 +22,8 @@ export class ShareIndex {
   /** Serves a content from now on, in place of what its name stood for. */
   add(content: SharedContent): void {
     const former = this.#byName.get(content.name);
-    if (former !== undefined) this.remove(former);
-    this.#byName.set(content.name, content);
+    if (former !== undefined) this.#removeRoot(former);
+    this.#byName.set(content);
     const same = this.#byRoot.get(content.root);
     if (same === undefined) this.#byRoot.set(content.root, content);
     else if (same instanceof Set) same.add(content);
@@ -34,9 +34,7 @@ export class ShareIndex {
   remove(content: SharedContent): boolean {
     if (this.#byName.get(content.name) !== content) return false;
     this.#byName.delete(content.name);
-    const same = this.#byRoot.get(content.root);
-    if (same instanceof Set) same.delete(content);
-    if (!(same instanceof Set) || same.size === 0) this.#byRoot.delete(content.root);
+    this.#removeRoot(content);
     return true;
   }
 
@@ -51,7 +49,19 @@ export class ShareIndex {
     return first;
   }
 
-  contents(): IterableIterator<SharedContent> {
-    return this.#byName.values();
+  /** Everything that is served, in the order in which the names came; also what comes meanwhile. */
+  *contents(): IterableIterator<SharedContent> {
+    for (const { content } of this.#byName.from(0)) yield content;
+  }
+
+  /** The same from a place on, with the place of each: it stays while the name is served, whatever else comes and goes. */
+  from(place: number): IterableIterator<PlacedContent> {
+    return this.#byName.from(place);
+  }
+
+  #removeRoot(content: SharedContent): void {
+    const same = this.#byRoot.get(content.root);
+    if (same instanceof Set) same.delete(content);
+    if (!(same instanceof Set) || same.size === 0) this.#byRoot.delete(content.root);
   }
 }
