@@ -186,3 +186,21 @@ export const LOG_GATE_MS = 10_000;
 
 /** Bytes a second of a rate limit at least: less is a unit that was forgotten, and no chunk would come in eight minutes. */
 export const RATE_LIMIT_MIN_BYTES = KIB;
+
+/** Contents whose bytes a peer that stays counts one by one: half a megabyte of state, written every few seconds while bytes flow. */
+export const STATISTICS_CONTENTS_MAX_COUNT = 4096;
+
+/** Shares that a peer that stays takes up again after a start: as many as anybody manages one by one; a folder is one. */
+export const KEPT_SHARES_MAX_COUNT = 10_000;
+
+/** Bytes of the state of a peer that stays: KEPT_SHARES_MAX_COUNT with the longest paths, and the counts. */
+export const STATE_FILE_MAX_BYTES = 64 * MIB;
+
+/** Characters of one line between a command and the node of its user: the longest paths, and an event with hundreds of peers. */
+export const CONTROL_LINE_MAX_CHARS = MIB;
+
+/** Commands that may talk to one node at once. */
+export const CONTROL_CLIENTS_MAX_COUNT = 64;
+
+/** Milliseconds in which a node answers the first word of a command, and a command says what it wants. */
+export const CONTROL_GREETING_MS = 5000;
