@@ -15,15 +15,8 @@ import { repoRoot } from './testkit/repo-root.js';
 import { unpackMsgpack } from './wire/msgpack.js';
 import { formatHaveNews, formatPeerRequest, parseHaveNews, parsePeerRequest } from './wire/peer-lines.js';
 import { formatErr, parseErr } from './wire/tokens.js';
-import {
-  formatLease,
-  formatLookupRow,
-  formatTrackerRequest,
-  parseLease,
-  parseLookupRow,
-  parseOkCount,
-  parseTrackerRequest,
-} from './wire/tracker-lines.js';
+import { formatLease, formatLookupRow, parseLease, parseLookupRow, parseOkCount } from './wire/tracker-replies.js';
+import { formatTrackerRequest, parseTrackerRequest } from './wire/tracker-requests.js';
 
 const text = readFileSync(join(repoRoot, 'common/PROTOCOL.md'), 'utf8');
 

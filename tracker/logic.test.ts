@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { parseTrackerRequest } from '../common/wire/tracker-lines.js';
+import { parseTrackerRequest } from '../common/wire/tracker-requests.js';
 import { TrackerLogic } from './logic.js';
 import { Registry } from './registry/registry.js';
 import { listLog, seededRandom } from './testkit/manual-ports.js';

@@ -13,7 +13,8 @@ import { LOOKUP_ROWS_DEFAULT_COUNT, LOOKUP_ROWS_MAX_COUNT } from '../common/core
 import { formatPeerAddress, isLoopback, type PeerAddress, parseOwnAddress } from '../common/core/peer-address.js';
 import type { Log } from '../common/node/log.js';
 import { formatErr } from '../common/wire/tokens.js';
-import { formatLease, formatLookupRow, type LookupRow, type TrackerRequest } from '../common/wire/tracker-lines.js';
+import { formatLease, formatLookupRow, type LookupRow } from '../common/wire/tracker-replies.js';
+import type { TrackerRequest } from '../common/wire/tracker-requests.js';
 import type { Holding } from './registry/holding.js';
 import type { Registry } from './registry/registry.js';
 import { sourceOf } from './registry/source-quotas.js';
@@ -54,6 +55,8 @@ export class TrackerLogic {
           return this.#unregister(request, source, nowMs);
         case 'ALIVE':
           return this.#alive(request, source, nowMs);
+        default:
+          throw new ShoalError('UNKNOWN_COMMAND', 'remote', `${request.verb} is not answered yet.`);
       }
     } catch (error) {
       return this.refusal(error);

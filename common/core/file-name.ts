@@ -50,21 +50,17 @@ export function baseName(name: FileName): string {
 }
 
 /**
- * A name as one token of a line: `%`, a leading `@` and every white space percent-encoded. Only the space must be, but many languages
+ * A text as one token of a line: `%`, a leading `@` and every white space percent-encoded. Only the space must be, but many languages
  * split a line at the no-break and ideographic spaces too, and their readers must see one token as well.
  */
-export function encodeFileName(name: FileName): string {
-  const escaped = name.replace(/[\s%]/gu, (char) => (char === '%' ? '%25' : encodeURIComponent(char)));
+export function encodeToken(text: string): string {
+  const escaped = text.replace(/[\s%]/gu, (char) => (char === '%' ? '%25' : encodeURIComponent(char)));
   return escaped.startsWith('@') ? `%40${escaped.slice(1)}` : escaped;
 }
 
-/**
- * The name that a token stands for. Throws `BAD_REQUEST` for a bad escape, bytes that are not UTF-8, a bad name, or a bare `@` in
- * front, which is a root where both may stand: REGISTER must not take what LOOKUP could never find.
- */
-export function decodeFileName(token: string): FileName {
-  if (token.startsWith('@')) refuse('a leading "@" must be written %40');
-  if (!token.includes('%')) return parseFileName(token);
+/** The text that a token stands for. Throws `BAD_REQUEST` for a bad escape, and for bytes that are not UTF-8. */
+export function decodeToken(token: string): string {
+  if (!token.includes('%')) return token;
   const bytes: number[] = [];
   const raw = encoder.encode(token);
   for (let at = 0; at < raw.length; at += 1) {
@@ -74,14 +70,27 @@ export function decodeFileName(token: string): FileName {
       continue;
     }
     const hex = String.fromCharCode(raw[at + 1] ?? 0, raw[at + 2] ?? 0);
-    if (!/^[0-9a-fA-F]{2}$/.test(hex)) refuse('a "%" in it is not followed by two hex digits');
+    if (!/^[0-9a-fA-F]{2}$/.test(hex)) refuse('a "%" is not followed by two hex digits');
     bytes.push(Number.parseInt(hex, 16));
     at += 2;
   }
   try {
-    return parseFileName(strictDecoder.decode(Uint8Array.from(bytes)));
-  } catch (error) {
-    if (error instanceof ShoalError) throw error;
+    return strictDecoder.decode(Uint8Array.from(bytes));
+  } catch {
     return refuse('it is not UTF-8');
   }
+}
+
+/** A name as a token. */
+export function encodeFileName(name: FileName): string {
+  return encodeToken(name);
+}
+
+/**
+ * The name that a token stands for. Throws `BAD_REQUEST` for a token that does not decode, a bad name, or a bare `@` in front, which is
+ * a root where both may stand: REGISTER must not take what LOOKUP could never find.
+ */
+export function decodeFileName(token: string): FileName {
+  if (token.startsWith('@')) refuse('a leading "@" must be written %40');
+  return parseFileName(decodeToken(token));
 }

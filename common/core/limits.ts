@@ -68,12 +68,15 @@ export const LINK_MAX_CHARS = 16 * KIB;
 export const LOOKUP_ROWS_DEFAULT_COUNT = 50;
 export const LOOKUP_ROWS_MAX_COUNT = 100;
 
-/** Rows of a page of a list when the asker names no number, and the most that it may name. */
+/** Rows of a page of contents or peers when the asker names no number, and the most that it may name. */
 export const PAGE_ROWS_DEFAULT_COUNT = 100;
 export const PAGE_ROWS_MAX_COUNT = 1000;
 
-/** Bytes of a page: as much as a stream takes at once. It holds the longest row many times, and usually 1,000 of them. */
+/** Bytes of a page, with its first line: one reply takes no more of a tracker's memory than its replies may wait in. */
 export const PAGE_MAX_BYTES = 64 * KIB;
+
+/** Bytes of the text of a search, decoded: as long as a name. */
+export const SEARCH_TEXT_MAX_BYTES = NAME_MAX_BYTES;
 
 /** Bytes that one GET_RANGE may ask for: a chunk, so that it costs the peer what a chunk costs. It may lie across two of them. */
 export const RANGE_MAX_BYTES = CHUNK_BYTES;

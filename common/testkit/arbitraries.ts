@@ -41,6 +41,14 @@ export const anyPeerAddress: fc.Arbitrary<PeerAddress> = fc
   .filter((text) => isAccepted(() => parsePeerAddress(text)))
   .map((text) => parsePeerAddress(text));
 
+export const anyLabel: fc.Arbitrary<string> = fc.stringMatching(/^[A-Za-z0-9._-]{1,64}$/);
+
+export const anyMediaType: fc.Arbitrary<string> = fc.constantFrom('text/plain', 'application/vnd.example+xml');
+
+export const anyChecksum: fc.Arbitrary<string> = fc
+  .uint8Array({ minLength: 4, maxLength: 64 })
+  .map((bytes) => `sha-512:${Buffer.from(bytes).toString('hex')}`);
+
 /** Texts near to valid ones and far from them, for parsers that must survive anything. */
 export const anyJunk: fc.Arbitrary<string> = fc.oneof(
   fc.string({ unit: 'binary' }),

@@ -7,7 +7,17 @@ import { type ErrorCode, isErrorCode, protocolError, ShoalError } from '../core/
 import { decodeFileName, encodeFileName, type FileName } from '../core/file-name.js';
 import { FETCH_CHUNKS_MAX_COUNT, LINE_MAX_BYTES, PAGE_ROWS_MAX_COUNT } from '../core/limits.js';
 import { type ContentRoot, parseContentRoot } from '../core/root.js';
-import { countAttribute, cursorAttribute, formatAttributes, isMediaType, labelAttribute } from './attributes.js';
+import {
+  ANY_COUNT,
+  attribute,
+  attributeMaybe,
+  CURSOR,
+  countUpTo,
+  formatAttributes,
+  LABEL,
+  LOAD,
+  MEDIA_TYPE,
+} from './attributes.js';
 import { parseCount, parseFileSize, printable, splitTokens } from './tokens.js';
 
 /** How busy a peer is, and what it is there for. */
@@ -23,8 +33,8 @@ export interface PeerStatus {
   /** Names that it serves. */
   readonly fileCount: number;
   /** Bytes that it still takes in pushes; absent or 0 where it takes none. */
-  readonly acceptBytes?: number;
-  readonly group?: string;
+  readonly acceptBytes?: number | undefined;
+  readonly group?: string | undefined;
   readonly version: string;
 }
 
@@ -34,14 +44,14 @@ export interface SharedRow {
   readonly sizeBytes: number;
   readonly root: ContentRoot;
   /** Chunks that are there; absent where all are. */
-  readonly haveChunks?: number;
-  readonly type?: string;
+  readonly haveChunks?: number | undefined;
+  readonly type?: string | undefined;
 }
 
 /** A part of a list; the last one where `next` is absent. */
 export interface Page<Row> {
   readonly rows: readonly Row[];
-  readonly next?: string;
+  readonly next?: string | undefined;
 }
 
 /** What became of a content that was offered. */
@@ -51,12 +61,14 @@ export interface PushState {
   readonly haveChunks: number;
   readonly chunkCount: number;
   /** Why it failed. */
-  readonly code?: ErrorCode;
-  readonly text?: string;
+  readonly code?: ErrorCode | undefined;
+  readonly text?: string | undefined;
 }
 
 /** Characters of a text in a line; percent-encoded it has at most nine times as many bytes. */
 const TEXT_MAX_CHARS = 200;
+/** Of a folder, the chunks of its index and its files. */
+const CHUNKS = countUpTo(FETCH_CHUNKS_MAX_COUNT);
 const PUSH_STATES = ['waiting', 'fetching', 'done', 'failed'] as const;
 
 /** Bytes of a body that is one line. */
@@ -73,10 +85,9 @@ export function formatPeerStatus(status: PeerStatus): string {
 export function parsePeerStatus(body: Uint8Array): PeerStatus {
   return asProtocol('STATUS', () => {
     const pairs = pairsOf(oneLine(body).split(' '));
-    const count = (key: string, max = Number.MAX_SAFE_INTEGER) => countAttribute(pairs, key, 0, max);
-    const load = count('load', 100);
+    const count = (key: string) => attribute(pairs, key, ANY_COUNT);
+    const load = attribute(pairs, 'load', LOAD);
     if (load === undefined) throw protocolError('it does not say load=.');
-    const acceptBytes = count('accept');
     return {
       load,
       slotCount: count('slots') ?? 0,
@@ -84,8 +95,8 @@ export function parsePeerStatus(body: Uint8Array): PeerStatus {
       waitingCount: count('waiting') ?? 0,
       rateBytes: count('rate') ?? 0,
       fileCount: count('files') ?? 0,
-      ...(acceptBytes === undefined ? {} : { acceptBytes }),
-      ...labelAttribute(pairs, 'group'),
+      acceptBytes: count('accept'),
+      group: attribute(pairs, 'group', LABEL),
       version: printable(pairs.get('version') ?? ''),
     };
   });
@@ -93,7 +104,7 @@ export function parsePeerStatus(body: Uint8Array): PeerStatus {
 
 /** One row of the body that answers LIST, with its LF. What a manifest calls a type is left out where a line could not hold it. */
 export function formatSharedRow({ name, sizeBytes, root, haveChunks, type }: SharedRow): string {
-  const shown = type !== undefined && isMediaType(type) ? type : undefined;
+  const shown = type === undefined ? undefined : MEDIA_TYPE.read(type);
   return `${encodeFileName(name)} ${sizeBytes} ${root}${formatAttributes({ have: haveChunks, type: shown })}\n`;
 }
 
@@ -110,7 +121,7 @@ export function parseSharedPage(body: Uint8Array): Page<SharedRow> {
     const [ok, countText = '', ...rest] = (lines.shift() ?? '').split(' ');
     const count = parseCount(countText, PAGE_ROWS_MAX_COUNT);
     if (ok !== 'OK' || count !== lines.length) throw protocolError('its rows are not as many as it says.');
-    return { rows: lines.map(parseSharedRow), ...cursorAttribute(pairsOf(rest), 'next') };
+    return { rows: lines.map(parseSharedRow), next: attribute(pairsOf(rest), 'next', CURSOR) };
   });
 }
 
@@ -118,14 +129,12 @@ export function parseSharedPage(body: Uint8Array): Page<SharedRow> {
 function parseSharedRow(line: string): SharedRow {
   const [name = '', size = '', root = '', ...rest] = splitTokens(line);
   const pairs = pairsOf(rest);
-  const haveChunks = parseCount(pairs.get('have') ?? '', FETCH_CHUNKS_MAX_COUNT);
-  const type = pairs.get('type') ?? '';
   return {
     name: decodeFileName(name),
     sizeBytes: parseFileSize(size),
     root: parseContentRoot(root),
-    ...(haveChunks === undefined ? {} : { haveChunks }),
-    ...(isMediaType(type) ? { type } : {}),
+    haveChunks: attributeMaybe(pairs, 'have', CHUNKS),
+    type: attributeMaybe(pairs, 'type', MEDIA_TYPE),
   };
 }
 
@@ -140,8 +149,8 @@ export function parsePushState(body: Uint8Array): PushState {
   return asProtocol('PUSH', () => {
     const pairs = pairsOf(oneLine(body).split(' '));
     const state = PUSH_STATES.find((known) => known === pairs.get('state'));
-    const haveChunks = countAttribute(pairs, 'have', 0, FETCH_CHUNKS_MAX_COUNT);
-    const chunkCount = countAttribute(pairs, 'of', 0, FETCH_CHUNKS_MAX_COUNT);
+    const haveChunks = attribute(pairs, 'have', CHUNKS);
+    const chunkCount = attribute(pairs, 'of', CHUNKS);
     if (state === undefined || haveChunks === undefined || chunkCount === undefined || haveChunks > chunkCount)
       throw protocolError('it does not say state=, have= and of=.');
     const [code, text] = [pairs.get('code'), pairs.get('text')];

@@ -2,9 +2,8 @@
 import { protocolError, ShoalError } from '../core/errors.js';
 import { decodeFileName, encodeFileName, type FileName } from '../core/file-name.js';
 import { CHUNKS_MAX_COUNT, FETCH_CHUNKS_MAX_COUNT, PAGE_ROWS_MAX_COUNT, RANGE_MAX_BYTES } from '../core/limits.js';
-import { parsePort } from '../core/peer-address.js';
 import { type ContentRoot, isContentRoot, parseContentRoot } from '../core/root.js';
-import { countAttribute, cursorAttribute, formatAttributes, labelAttribute, typeAttribute } from './attributes.js';
+import { attribute, CURSOR, countUpTo, formatAttributes, LABEL, MEDIA_TYPE, PORT, PROCESS_ID } from './attributes.js';
 import { parseAttributes, parseCount, parseFileSize, splitTokens } from './tokens.js';
 
 /** What a request names: a content by its root, or whatever the peer shares under a name. */
@@ -16,19 +15,19 @@ export interface PushOffer {
   readonly sizeBytes: number;
   readonly root: ContentRoot;
   readonly port: number;
-  readonly type?: string;
+  readonly type?: string | undefined;
   /** The offering process: 16 lower-case hex digits, drawn by chance. */
-  readonly id?: string;
+  readonly id?: string | undefined;
   /** Of peers that keep files for each other. */
-  readonly group?: string;
+  readonly group?: string | undefined;
 }
 
 /** Which part of a list is asked for. */
 export interface PageRequest {
   /** Rows at most; the other side may give fewer. */
-  readonly maxCount?: number;
+  readonly maxCount?: number | undefined;
   /** What the page before gave as `next`; absent for the first one. */
-  readonly after?: string;
+  readonly after?: string | undefined;
 }
 
 export type PeerRequest =
@@ -45,9 +44,9 @@ export type PeerRequest =
       readonly verb: 'HAVE';
       readonly content: ContentRef;
       /** Where the asker serves this content itself, at the IP address that it is seen from. */
-      readonly port?: number;
+      readonly port?: number | undefined;
       /** The asking process: 16 lower-case hex digits, drawn by chance. */
-      readonly id?: string;
+      readonly id?: string | undefined;
     };
 
 /** News: chunks that a peer has got since it said which it has. */
@@ -132,16 +131,22 @@ export function parsePeerRequest(line: string): PeerRequest {
       return { verb, offset, lengthBytes, content: parseContentRef(first) };
     }
     case 'HAVE':
-      return { verb, content: parseContentRef(first), ...portAttribute(pairs), ...idAttribute(pairs) };
+      return {
+        verb,
+        content: parseContentRef(first),
+        port: attribute(pairs, 'port', PORT),
+        id: attribute(pairs, 'id', PROCESS_ID),
+      };
     case 'STATUS':
       return { verb };
     case 'LIST':
       return { verb, page: parsePage(pairs) };
     case 'PUSH': {
       const fixed = { name: decodeFileName(first), sizeBytes: parseFileSize(second), root: parseContentRoot(third) };
-      const { port = refuse() } = portAttribute(pairs);
-      const hints = { ...typeAttribute(pairs), ...idAttribute(pairs), ...labelAttribute(pairs, 'group') };
-      return { verb, offer: { ...fixed, port, ...hints } };
+      const port = attribute(pairs, 'port', PORT) ?? refuse();
+      const type = attribute(pairs, 'type', MEDIA_TYPE);
+      const [id, group] = [attribute(pairs, 'id', PROCESS_ID), attribute(pairs, 'group', LABEL)];
+      return { verb, offer: { ...fixed, port, type, id, group } };
     }
   }
 }
@@ -152,26 +157,9 @@ function isVerb(text: string): text is PeerRequest['verb'] {
 
 /** More rows than there ever are on a page is no mistake: it asks for as many as there may be. */
 function parsePage(pairs: ReadonlyMap<string, string>): PageRequest {
-  const maxCount = countAttribute(pairs, 'max', 1, Number.MAX_SAFE_INTEGER);
-  return {
-    ...(maxCount === undefined ? {} : { maxCount: Math.min(maxCount, PAGE_ROWS_MAX_COUNT) }),
-    ...cursorAttribute(pairs, 'after'),
-  };
-}
-
-function portAttribute(pairs: ReadonlyMap<string, string>): { port?: number } {
-  const text = pairs.get('port');
-  if (text === undefined) return {};
-  const port = parsePort(text);
-  if (port === undefined) throw new ShoalError('BAD_REQUEST', 'remote', 'port is a number from 1 to 65535.');
-  return { port };
-}
-
-function idAttribute(pairs: ReadonlyMap<string, string>): { id?: string } {
-  const id = pairs.get('id');
-  if (id === undefined) return {};
-  if (!/^[0-9a-f]{16}$/.test(id)) throw new ShoalError('BAD_REQUEST', 'remote', 'id is 16 lower-case hex digits.');
-  return { id };
+  const maxCount = attribute(pairs, 'max', countUpTo(Number.MAX_SAFE_INTEGER, 1));
+  const after = attribute(pairs, 'after', CURSOR);
+  return { maxCount: maxCount === undefined ? undefined : Math.min(maxCount, PAGE_ROWS_MAX_COUNT), after };
 }
 
 /** Attributes may follow, as anywhere. */

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { parseFileName } from '../../common/core/file-name.js';
 import { tcpDialer } from '../../common/node/tcp.js';
-import { type LookupRow, parseLookupRow } from '../../common/wire/tracker-lines.js';
+import { type LookupRow, parseLookupRow } from '../../common/wire/tracker-replies.js';
 import { JumpClock } from '../testkit/jump-clock.js';
 import { type Script, ScriptedTracker } from '../testkit/scripted-tracker.js';
 import { ContentFinder, groupRows } from './find-content.js';

@@ -10,7 +10,7 @@ import type { ContentRoot } from '../../common/core/root.js';
 import type { Clock } from '../../common/ports/clock.js';
 import type { Dialer } from '../../common/ports/net.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
-import type { LookupRow } from '../../common/wire/tracker-lines.js';
+import type { LookupRow } from '../../common/wire/tracker-replies.js';
 import { TrackerClient } from './tracker-client.js';
 
 export interface FinderPorts {

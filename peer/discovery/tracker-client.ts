@@ -19,15 +19,8 @@ import type { ByteStream, Dialer } from '../../common/ports/net.js';
 import { LineSplitter } from '../../common/wire/line-splitter.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
 import { parseErr } from '../../common/wire/tokens.js';
-import {
-  formatTrackerRequest,
-  type Lease,
-  type LookupRow,
-  parseLease,
-  parseLookupRow,
-  parseOkCount,
-  type TrackerRequest,
-} from '../../common/wire/tracker-lines.js';
+import { type Lease, type LookupRow, parseLease, parseLookupRow, parseOkCount } from '../../common/wire/tracker-replies.js';
+import { formatTrackerRequest, type TrackerRequest } from '../../common/wire/tracker-requests.js';
 
 export interface TrackerClientPorts {
   readonly dialer: Dialer;

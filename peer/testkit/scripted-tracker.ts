@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import type { HostPort, PeerAddress } from '../../common/core/peer-address.js';
-import { formatLookupRow } from '../../common/wire/tracker-lines.js';
+import { formatLookupRow } from '../../common/wire/tracker-replies.js';
 import type { TestContent } from './test-content.js';
 
 /** The reply to a line, with its LFs; `undefined` says nothing, `'hang-up'` ends the connection. */

@@ -22,7 +22,7 @@ import type { Clock } from '../../common/ports/clock.js';
 import type { ByteStream, StreamHandlers } from '../../common/ports/net.js';
 import { type LineEvent, LineSplitter } from '../../common/wire/line-splitter.js';
 import { formatErr } from '../../common/wire/tokens.js';
-import { parseTrackerRequest } from '../../common/wire/tracker-lines.js';
+import { parseTrackerRequest } from '../../common/wire/tracker-requests.js';
 import type { Source, TrackerLogic } from '../logic.js';
 
 export interface SessionOwner {
