@@ -76,7 +76,7 @@ export const PAGE_ROWS_MAX_COUNT = 1000;
 export const PAGE_MAX_BYTES = 64 * KIB;
 
 /** Bytes of the text of a search, decoded: as long as a name. */
-export const SEARCH_TEXT_MAX_BYTES = NAME_MAX_BYTES;
+export const SEARCH_TEXT_MAX_BYTES = KIB;
 
 /** Bytes that one GET_RANGE may ask for: a chunk, so that it costs the peer what a chunk costs. It may lie across two of them. */
 export const RANGE_MAX_BYTES = CHUNK_BYTES;

@@ -11,6 +11,7 @@ import type { Clock } from '../../common/ports/clock.js';
 import type { Dialer } from '../../common/ports/net.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
 import type { LookupRow } from '../../common/wire/tracker-replies.js';
+import { TcpChannel } from './tcp-channel.js';
 import { TrackerClient } from './tracker-client.js';
 
 export interface FinderPorts {
@@ -39,7 +40,7 @@ export class ContentFinder {
 
   constructor(ports: FinderPorts, trackers: readonly HostPort[]) {
     const byName = new Map(trackers.map((tracker) => [formatHostPort(tracker), tracker]));
-    this.#clients = [...byName].map(([name, tracker]) => ({ name, client: new TrackerClient(ports, { tracker }) }));
+    this.#clients = [...byName].map(([name, tracker]) => ({ name, client: new TrackerClient(new TcpChannel(ports, tracker)) }));
   }
 
   /** Asks every tracker. Never throws: what failed is in the answer. */

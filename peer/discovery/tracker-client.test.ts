@@ -10,6 +10,7 @@ import { parseContentRoot } from '../../common/core/root.js';
 import { tcpDialer } from '../../common/node/tcp.js';
 import type { Clock } from '../../common/ports/clock.js';
 import { ScriptedTracker, yes } from '../testkit/scripted-tracker.js';
+import { TcpChannel } from './tcp-channel.js';
 import { type RegisterRequest, TrackerClient } from './tracker-client.js';
 
 const root = parseContentRoot('ab'.repeat(32));
@@ -30,7 +31,7 @@ beforeEach(async () => {
   deadlines = [];
   tracker = new ScriptedTracker(yes);
   await tracker.start();
-  client = new TrackerClient({ dialer: tcpDialer, clock }, { tracker: tracker.address });
+  client = new TrackerClient(new TcpChannel({ dialer: tcpDialer, clock }, tracker.address));
 });
 afterEach(async () => {
   await client.close();
@@ -66,6 +67,71 @@ describe('tracker client', () => {
       { address: { ip: '10.0.0.2', port: 2 }, sizeBytes: 5, root: undefined },
     ]);
     tracker.script = () => 'OK 0\n';
+    expect(await lookup()).toEqual([]);
+    expect(tracker.connectionCount).toBe(1);
+  });
+
+  test('asks for pages, and gives their rows and the way to the next; a row that cannot be read is left out', async () => {
+    const replies: Record<string, string> = {
+      [`INFO @${root} max=5`]: `OK 1\na%20b 5 ${root} holders=2 partial=1 type=text/plain checksum=md5:00112233\n`,
+      'SEARCH Ü%20x max=2 after=7': 'OK 2 next=9\na 5 - holders=1\nnonsense\n',
+      LIST: 'OK 0 next=3\n',
+      'PEERS after=3 group=g': 'OK 1\n10.0.0.1:1 files=2 seen=7 load=3 accept=9 group=g\n',
+      STATS: 'OK entries=5 version=0.1.0 later=1\n',
+    };
+    tracker.script = (line) => replies[line] ?? 'ERR BAD_REQUEST No.\n';
+    expect(await client.info({ by: 'root', root }, 5)).toEqual([
+      {
+        name: 'a b',
+        sizeBytes: 5,
+        root,
+        completeCount: 2,
+        partialCount: 1,
+        type: 'text/plain',
+        checksum: 'md5:00112233',
+      },
+    ]);
+    expect(await client.search('Ü x', { maxCount: 2, after: '7' })).toEqual({
+      rows: [{ name: 'a', sizeBytes: 5, root: undefined, completeCount: 1, partialCount: 0 }],
+      next: '9',
+    });
+    expect(await client.list()).toEqual({ rows: [], next: '3' });
+    expect(await client.peers({ after: '3', group: 'g' })).toEqual({
+      rows: [{ address: { ip: '10.0.0.1', port: 1 }, fileCount: 2, seenMs: 7000, load: 3, acceptBytes: 9, group: 'g' }],
+      next: undefined,
+    });
+    expect(await client.stats()).toEqual({ entries: 5, version: '0.1.0' });
+    await expect(client.search('')).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+    expect(tracker.connectionCount).toBe(1);
+  });
+
+  test('joins, says what it takes, and takes one name back', async () => {
+    const lease = { intervalMs: 60_000, ttlMs: 180_000, address: undefined };
+    expect(await client.join('*:1', { load: 3, acceptBytes: 9, group: 'g' })).toEqual(lease);
+    expect(await client.alive('*:1', { load: 4, acceptBytes: 0 })).toEqual(lease);
+    tracker.script = () => 'OK 2\n';
+    expect(await client.withdraw(name, '*:1')).toBe(2);
+    expect(await client.withdraw(name, '*:1', root)).toBe(2);
+    expect(tracker.lines).toEqual([
+      'JOIN *:1 load=3 accept=9 group=g',
+      'ALIVE *:1 load=4 accept=0',
+      'WITHDRAW file *:1',
+      `WITHDRAW file *:1 root=${root}`,
+    ]);
+  });
+
+  test('a tracker that is older than a request says UNKNOWN_COMMAND, and goes on', async () => {
+    tracker.script = (line) => (/^(LOOKUP|ALIVE)/.test(line) ? yes(line) : 'ERR UNKNOWN_COMMAND Known commands: LOOKUP.\n');
+    const asked = [
+      client.info({ by: 'name', name }),
+      client.search('a'),
+      client.list(),
+      client.peers(),
+      client.stats(),
+      client.join('*:1'),
+      client.withdraw(name, '*:1'),
+    ];
+    for (const one of await Promise.allSettled(asked)) expect(one).toMatchObject({ reason: { code: 'UNKNOWN_COMMAND' } });
     expect(await lookup()).toEqual([]);
     expect(tracker.connectionCount).toBe(1);
   });

@@ -1,76 +1,87 @@
 /**
- * A client of one tracker: request lines out, parsed replies in, over one connection that is opened when needed and kept.
+ * A client of one tracker: what may be asked of it, and what its replies mean.
  *
- *     closed ── request ──► connecting ──► open ── deadline, end or nonsense ──► closed (what was open fails)
- *
- * It does not retry: whoever asks decides what a failure means.
- * Invariant: every request settles once, at the latest when its deadline passes; what is held of a reply is bounded.
+ * A tracker that is older than a request answers `UNKNOWN_COMMAND`, which is thrown as it is. Rows that cannot be read are left out:
+ * one bad peer must not hide the others.
  */
-import { asShoalError, protocolError, ShoalError } from '../../common/core/errors.js';
-import {
-  LOOKUP_ROWS_MAX_COUNT,
-  TRACKER_DIAL_TIMEOUT_MS,
-  TRACKER_PIPELINE_MAX_COUNT,
-  TRACKER_REPLY_DEADLINE_MS,
-} from '../../common/core/limits.js';
-import { formatHostPort, formatPeerAddress, type HostPort } from '../../common/core/peer-address.js';
-import type { Clock, Timer } from '../../common/ports/clock.js';
-import type { ByteStream, Dialer } from '../../common/ports/net.js';
-import { LineSplitter } from '../../common/wire/line-splitter.js';
+import { asShoalError, protocolError, type ShoalError } from '../../common/core/errors.js';
+import type { FileName } from '../../common/core/file-name.js';
+import { parseSearchText } from '../../common/core/fold.js';
+import { LOOKUP_ROWS_MAX_COUNT, PAGE_ROWS_MAX_COUNT, TRACKER_PIPELINE_MAX_COUNT } from '../../common/core/limits.js';
+import { formatPeerAddress, type HostPort } from '../../common/core/peer-address.js';
+import type { ContentRoot } from '../../common/core/root.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
-import { parseErr } from '../../common/wire/tokens.js';
-import { type Lease, type LookupRow, parseLease, parseLookupRow, parseOkCount } from '../../common/wire/tracker-replies.js';
-import { formatTrackerRequest, type TrackerRequest } from '../../common/wire/tracker-requests.js';
-
-export interface TrackerClientPorts {
-  readonly dialer: Dialer;
-  readonly clock: Clock;
-}
-
-export interface TrackerClientOptions {
-  readonly tracker: HostPort;
-}
+import {
+  type ContentInfo,
+  type Lease,
+  type LookupRow,
+  type PageHead,
+  type PeerInfo,
+  parseContentRow,
+  parseLease,
+  parseLookupRow,
+  parseOkCount,
+  parsePageHead,
+  parsePeerRow,
+  parseStats,
+  type TrackerStats,
+} from '../../common/wire/tracker-replies.js';
+import type { PageRequest, PeerState, TrackerRequest } from '../../common/wire/tracker-requests.js';
+import type { TrackerChannel } from './tracker-channel.js';
 
 export type RegisterRequest = Extract<TrackerRequest, { verb: 'REGISTER' }>;
 
-/** A request whose reply is not whole. */
-interface OpenRequest {
-  /** Takes a line of the reply; returns whether it was the last. Throws what the reply stands for. */
-  readonly take: (line: string) => boolean;
-  readonly resolve: () => void;
-  readonly reject: (error: ShoalError) => void;
+/** Some rows of a longer list. */
+export interface Page<Row> {
+  /** May be empty, also where more follow. */
+  readonly rows: readonly Row[];
+  /** What the next page is asked for with; `undefined` exactly where this is the last. */
+  readonly next: string | undefined;
 }
 
 export class TrackerClient {
-  readonly tracker: HostPort;
-  readonly #ports: TrackerClientPorts;
-  readonly #open: OpenRequest[] = [];
-  #stream: ByteStream | undefined;
-  #connecting: Promise<void> | undefined;
-  /** Requests that wait for the connection. */
-  readonly #dialing = new Set<(error: ShoalError) => void>();
-  #deadline: Timer | undefined;
-  #isClosed = false;
+  readonly #channel: TrackerChannel;
 
-  constructor(ports: TrackerClientPorts, options: TrackerClientOptions) {
-    this.#ports = ports;
-    this.tracker = options.tracker;
+  constructor(channel: TrackerChannel) {
+    this.#channel = channel;
+  }
+
+  get tracker(): HostPort {
+    return this.#channel.tracker;
   }
 
   /** Who has a content; at most LOOKUP_ROWS_MAX_COUNT rows, none twice, malformed ones left out. Throws `NETWORK`, `PROTOCOL` or the tracker's ERR. */
   async lookup(content: ContentRef, maxCount?: number): Promise<LookupRow[]> {
     const rows = new Map<string, LookupRow>();
-    let leftCount: number | undefined;
-    await this.#request({ verb: 'LOOKUP', content, ...(maxCount === undefined ? {} : { maxCount }) }, (line) => {
-      if (leftCount === undefined) leftCount = parseOkCount(line, LOOKUP_ROWS_MAX_COUNT);
-      else {
-        leftCount -= 1;
-        const row = rowOf(line);
-        if (row !== undefined) rows.set(`${formatPeerAddress(row.address)} ${row.sizeBytes} ${row.root ?? '-'}`, row);
-      }
-      return leftCount === 0;
-    });
+    for (const row of (await this.#page({ verb: 'LOOKUP', content, maxCount }, LOOKUP_ROWS_MAX_COUNT, parseLookupRow)).rows) {
+      rows.set(`${formatPeerAddress(row.address)} ${row.sizeBytes} ${row.root ?? '-'}`, row);
+    }
     return [...rows.values()];
+  }
+
+  /** The contents of a name or a root; empty where nobody has it. Throws as `lookup`. */
+  async info(content: ContentRef, maxCount?: number): Promise<readonly ContentInfo[]> {
+    return (await this.#page({ verb: 'INFO', content, maxCount }, PAGE_ROWS_MAX_COUNT, parseContentRow)).rows;
+  }
+
+  /** Contents whose name holds a text, in whatever case and Unicode form. Throws as `lookup`, and `BAD_REQUEST` for a text that none may be. */
+  async search(text: string, page: PageRequest = {}): Promise<Page<ContentInfo>> {
+    return this.#page({ verb: 'SEARCH', text: parseSearchText(text), ...page }, PAGE_ROWS_MAX_COUNT, parseContentRow);
+  }
+
+  /** Every content that the tracker knows. Throws as `lookup`. */
+  list(page: PageRequest = {}): Promise<Page<ContentInfo>> {
+    return this.#page({ verb: 'LIST', ...page }, PAGE_ROWS_MAX_COUNT, parseContentRow);
+  }
+
+  /** Every peer that the tracker knows, or those of a group. Throws as `lookup`. */
+  peers(page: PageRequest & { readonly group?: string | undefined } = {}): Promise<Page<PeerInfo>> {
+    return this.#page({ verb: 'PEERS', ...page }, PAGE_ROWS_MAX_COUNT, parsePeerRow);
+  }
+
+  /** What the tracker tells of itself. Throws as `lookup`. */
+  stats(): Promise<TrackerStats> {
+    return this.#line({ verb: 'STATS' }, parseStats);
   }
 
   /** Registers many contents, pipelined; one result each, in order. Throws `NETWORK` where the tracker is gone. */
@@ -83,7 +94,7 @@ export class TrackerClient {
         const at = next;
         next += 1;
         const request = requests[at];
-        if (request !== undefined) results[at] = await this.#lease(request).catch(refusalOrThrow);
+        if (request !== undefined) results[at] = await this.#line(request, parseLease).catch(refusalOrThrow);
       }
     };
     const lanes = Array.from({ length: Math.min(TRACKER_PIPELINE_MAX_COUNT, requests.length) }, registerSome);
@@ -94,147 +105,69 @@ export class TrackerClient {
     return results;
   }
 
+  /** Makes this peer known, whether it has a file or not. Throws as `lookup`. */
+  join(address: string, state: PeerState & { readonly group?: string | undefined } = {}): Promise<Lease> {
+    return this.#line({ verb: 'JOIN', address, ...state }, parseLease);
+  }
+
   /** Tells that this peer lives. Throws `NOT_FOUND` where the tracker does not know it (any more). */
-  alive(address: string, load?: number): Promise<Lease> {
-    return this.#lease({ verb: 'ALIVE', address, ...(load === undefined ? {} : { load }) });
+  alive(address: string, state: PeerState = {}): Promise<Lease> {
+    return this.#line({ verb: 'ALIVE', address, ...state }, parseLease);
+  }
+
+  /** Takes back what an address has under a name, or only the content with this root; returns how many registrations there were. */
+  withdraw(name: FileName, address: string, root?: ContentRoot): Promise<number> {
+    return this.#line({ verb: 'WITHDRAW', name, address, root }, parseAnyCount);
   }
 
   /** Takes back every registration of an address; returns how many there were. */
-  async unregister(address: string): Promise<number> {
-    let count = 0;
-    await this.#request({ verb: 'UNREGISTER', address }, (line) => {
-      count = parseOkCount(line, Number.MAX_SAFE_INTEGER);
+  unregister(address: string): Promise<number> {
+    return this.#line({ verb: 'UNREGISTER', address }, parseAnyCount);
+  }
+
+  /** Closes the channel; open requests fail. Idempotent. */
+  close(): Promise<void> {
+    return this.#channel.close();
+  }
+
+  /** A request whose reply is one line. */
+  async #line<Reply>(request: TrackerRequest, parse: (line: string) => Reply): Promise<Reply> {
+    let reply: { readonly value: Reply } | undefined;
+    await this.#channel.request(request, (line) => {
+      reply = { value: parse(line) };
       return true;
     });
-    return count;
+    if (reply === undefined) throw protocolError('The tracker gave no reply.');
+    return reply.value;
   }
 
-  /** Ends the connection; open requests fail. Idempotent. */
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    const reason = new ShoalError('STOPPED', 'local', 'Stopped.');
-    this.#fail(reason);
-    for (const reject of [...this.#dialing]) reject(reason);
-  }
-
-  async #lease(request: TrackerRequest): Promise<Lease> {
-    let lease: Lease | undefined;
-    await this.#request(request, (line) => {
-      lease = parseLease(line);
-      return true;
-    });
-    return lease ?? Promise.reject(protocolError('The tracker gave no lease.'));
-  }
-
-  async #request(request: TrackerRequest, take: (line: string) => boolean): Promise<void> {
-    if (this.#isClosed) throw new ShoalError('STOPPED', 'local', 'Stopped.');
-    await this.#connectOrClose();
-    const stream = this.#stream;
-    if (stream === undefined) throw this.#lost('closed the connection');
-    await new Promise<void>((resolve, reject) => {
-      this.#open.push({ take, resolve, reject });
-      if (this.#open.length === 1) this.#restartDeadline();
-      stream.write(formatTrackerRequest(request));
-    });
-  }
-
-  /** Connects; `close` ends the wait. */
-  #connectOrClose(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#dialing.add(reject);
-      this.#connect()
-        .then(resolve, reject)
-        .finally(() => this.#dialing.delete(reject));
-    });
-  }
-
-  #connect(): Promise<void> {
-    if (this.#stream !== undefined) return Promise.resolve();
-    this.#connecting ??= this.#dial().finally(() => {
-      this.#connecting = undefined;
-    });
-    return this.#connecting;
-  }
-
-  async #dial(): Promise<void> {
-    const lines = new LineSplitter();
-    const stream = await this.#ports.dialer.dial(this.tracker, TRACKER_DIAL_TIMEOUT_MS, (opened) => {
-      // Of a connection that is no longer ours nothing counts.
-      const ifOurs = (run: () => void) => {
-        if (this.#stream === opened) run();
-      };
-      this.#stream = opened;
-      return {
-        data: (bytes) => ifOurs(() => this.#receive(lines, bytes)),
-        ended: () => ifOurs(() => this.#fail(this.#lost('closed the connection'))),
-        closed: (error) => ifOurs(() => this.#fail(this.#lost(error === undefined ? 'closed the connection' : error.message))),
-      };
-    });
-    if (this.#isClosed) stream.destroy();
-  }
-
-  #receive(lines: LineSplitter, bytes: Uint8Array): void {
-    const stream = this.#stream;
-    lines.push(bytes, (event) => {
-      if (this.#stream !== stream) lines.kill();
-      else if (event.kind !== 'line') this.#fail(this.#nonsense('It sent a line that is too long or not UTF-8.'));
-      else if (event.text !== '') this.#takeLine(event.text);
-    });
-  }
-
-  #takeLine(line: string): void {
-    const request = this.#open[0];
-    if (request === undefined) {
-      this.#fail(this.#nonsense('It sent a line that nobody asked for.'));
-      return;
-    }
-    try {
-      // The deadline is for the whole reply: a line now and then does not put it off.
-      if (!request.take(line)) return;
-      this.#open.shift();
-      request.resolve();
-    } catch (error) {
-      if (parseErr(line) === undefined) {
-        this.#fail(this.#nonsense(asShoalError(error).message));
-        return;
+  /** A request whose reply is a line that counts rows, and these rows; at most `maxCount` are taken. */
+  async #page<Row>(request: TrackerRequest, maxCount: number, parse: (line: string) => Row): Promise<Page<Row>> {
+    let head: PageHead | undefined;
+    let leftCount = 0;
+    const rows: Row[] = [];
+    await this.#channel.request(request, (line) => {
+      if (head === undefined) {
+        head = parsePageHead(line, maxCount);
+        leftCount = head.rowCount;
+      } else {
+        leftCount -= 1;
+        const row = rowOf(line, parse);
+        if (row !== undefined) rows.push(row);
       }
-      this.#open.shift();
-      request.reject(asShoalError(error));
-    }
-    this.#restartDeadline();
-  }
-
-  #restartDeadline(): void {
-    this.#deadline?.cancel();
-    this.#deadline = undefined;
-    if (this.#open.length === 0) return;
-    this.#deadline = this.#ports.clock.setTimer('tracker reply', TRACKER_REPLY_DEADLINE_MS, () => {
-      this.#fail(this.#lost(`did not answer within ${TRACKER_REPLY_DEADLINE_MS / 1000} seconds`));
+      return leftCount === 0;
     });
-  }
-
-  #fail(error: ShoalError): void {
-    const stream = this.#stream;
-    this.#stream = undefined;
-    this.#deadline?.cancel();
-    this.#deadline = undefined;
-    stream?.destroy();
-    for (const request of this.#open.splice(0)) request.reject(error);
-  }
-
-  #lost(what: string): ShoalError {
-    return new ShoalError('NETWORK', 'remote', `The tracker at ${formatHostPort(this.tracker)} ${what}.`);
-  }
-
-  #nonsense(what: string): ShoalError {
-    return protocolError(`What answers at ${formatHostPort(this.tracker)} does not speak the tracker protocol. ${what}`);
+    return { rows, next: head?.next };
   }
 }
 
-/** A row that cannot be read is left out: one bad peer must not hide the others. */
-function rowOf(line: string): LookupRow | undefined {
+function parseAnyCount(line: string): number {
+  return parseOkCount(line, Number.MAX_SAFE_INTEGER);
+}
+
+function rowOf<Row>(line: string, parse: (line: string) => Row): Row | undefined {
   try {
-    return parseLookupRow(line);
+    return parse(line);
   } catch {
     return undefined;
   }
