@@ -48,7 +48,7 @@ export interface SharedRow {
   readonly type?: string | undefined;
 }
 
-/** A part of a list; the last one where `next` is absent. */
+/** A part of a list; the last one exactly where `next` is absent. It may be empty, also where more follows. */
 export interface Page<Row> {
   readonly rows: readonly Row[];
   readonly next?: string | undefined;

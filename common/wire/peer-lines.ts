@@ -24,7 +24,7 @@ export interface PushOffer {
 
 /** Which part of a list is asked for. */
 export interface PageRequest {
-  /** Rows at most; the other side may give fewer. */
+  /** Rows at most, 1 to PAGE_ROWS_MAX_COUNT; the other side may give fewer. Absent: PAGE_ROWS_DEFAULT_COUNT. */
   readonly maxCount?: number | undefined;
   /** What the page before gave as `next`; absent for the first one. */
   readonly after?: string | undefined;

@@ -17,7 +17,7 @@ import {
   MEDIA_TYPE,
   ROOT,
 } from './attributes.js';
-import { type ContentRef, formatContentRef, parseContentRef } from './peer-lines.js';
+import { type ContentRef, formatContentRef, type PageRequest, parseContentRef } from './peer-lines.js';
 import { parseAttributes, parseFileSize, splitTokens } from './tokens.js';
 
 /** What a REGISTER may say beyond its fixed tokens. */
@@ -37,14 +37,6 @@ export interface PeerState {
   readonly load?: number | undefined;
   /** Bytes that it still takes in pushes; absent or 0: none. */
   readonly acceptBytes?: number | undefined;
-}
-
-/** Which part of a list is wanted. */
-export interface PageRequest {
-  /** Rows at most, 1 to PAGE_ROWS_MAX_COUNT; the other side may give fewer. Absent: PAGE_ROWS_DEFAULT_COUNT. */
-  readonly maxCount?: number | undefined;
-  /** The cursor that the page before ended with; absent for the first page. */
-  readonly after?: string | undefined;
 }
 
 /** Addresses in requests stay text: only the tracker knows what `*` stands for. */

@@ -10,7 +10,8 @@ import { parseSearchText } from '../../common/core/fold.js';
 import { LOOKUP_ROWS_MAX_COUNT, PAGE_ROWS_MAX_COUNT, TRACKER_PIPELINE_MAX_COUNT } from '../../common/core/limits.js';
 import { formatPeerAddress, type HostPort } from '../../common/core/peer-address.js';
 import type { ContentRoot } from '../../common/core/root.js';
-import type { ContentRef } from '../../common/wire/peer-lines.js';
+import type { Page } from '../../common/wire/peer-documents.js';
+import type { ContentRef, PageRequest } from '../../common/wire/peer-lines.js';
 import {
   type ContentInfo,
   type Lease,
@@ -26,18 +27,10 @@ import {
   parseStats,
   type TrackerStats,
 } from '../../common/wire/tracker-replies.js';
-import type { PageRequest, PeerState, TrackerRequest } from '../../common/wire/tracker-requests.js';
+import type { PeerState, TrackerRequest } from '../../common/wire/tracker-requests.js';
 import type { TrackerChannel } from './tracker-channel.js';
 
 export type RegisterRequest = Extract<TrackerRequest, { verb: 'REGISTER' }>;
-
-/** Some rows of a longer list. */
-export interface Page<Row> {
-  /** May be empty, also where more follow. */
-  readonly rows: readonly Row[];
-  /** What the next page is asked for with; `undefined` exactly where this is the last. */
-  readonly next: string | undefined;
-}
 
 export class TrackerClient {
   readonly #channel: TrackerChannel;
