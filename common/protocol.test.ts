@@ -13,6 +13,15 @@ import { errorCode } from './testkit/error-code.js';
 import { exampleBlocks } from './testkit/protocol-examples.js';
 import { repoRoot } from './testkit/repo-root.js';
 import { unpackMsgpack } from './wire/msgpack.js';
+import {
+  formatPeerStatus,
+  formatPushState,
+  formatSharedPage,
+  formatSharedRow,
+  parsePeerStatus,
+  parsePushState,
+  parseSharedPage,
+} from './wire/peer-documents.js';
 import { formatHaveNews, formatPeerRequest, parseHaveNews, parsePeerRequest } from './wire/peer-lines.js';
 import { formatErr, parseErr } from './wire/tokens.js';
 import { formatLease, formatLookupRow, parseLease, parseLookupRow, parseOkCount } from './wire/tracker-replies.js';
@@ -50,7 +59,7 @@ describe('PROTOCOL.md', () => {
 
   test('has no example that no test looks at', () => {
     const named = [...text.matchAll(/^```text (\S+)$/gm)].map((match) => match[1]);
-    expect(named.sort()).toEqual([...exampleBlocks().keys(), 'names', 'peer-lines', 'tracker-lines'].sort());
+    expect(named.sort()).toEqual([...exampleBlocks().keys(), 'names', 'peer-lines', 'peer-documents', 'tracker-lines'].sort());
   });
 
   test('gives names and their tokens', () => {
@@ -94,6 +103,15 @@ describe('PROTOCOL.md', () => {
     }
   });
 
+  test('gives the bodies of other replies as they are read and written', () => {
+    const [status = '', head = '', ...rest] = block('peer-documents').map((line) => `${line}\n`);
+    const [rows, state] = [rest.slice(0, -1), rest.at(-1) ?? ''];
+    expect(formatPeerStatus(parsePeerStatus(Buffer.from(status)))).toBe(status);
+    const page = parseSharedPage(Buffer.from(head + rows.join('')));
+    expect(formatSharedPage(page.rows.map(formatSharedRow), page.next)).toBe(head + rows.join(''));
+    expect(formatPushState(parsePushState(Buffer.from(state)))).toBe(state);
+  });
+
   test('gives a manifest that is read back, with the root that the text computes for it', () => {
     const manifest = manifestFromRaw(unpackMsgpack(bytesOf('manifest-bytes')));
     expect(manifest).toMatchObject({ name: 'hello.txt', sizeBytes: 6, hashName: 'blake3' });
@@ -119,7 +137,7 @@ describe('PROTOCOL.md', () => {
     for (const [name = '', value] of rows)
       expect([name, String((limits as Record<string, unknown>)[name])]).toEqual([name, value]);
     const mentioned = [...text.matchAll(/`([A-Z]+(?:_[A-Z]+)+)`/g)].map((match) => match[1] ?? '');
-    const known = new Set<string>([...rows.map(([name]) => name ?? ''), ...WIRE_CODES, 'GET_CHUNK', 'GET_MANIFEST']);
+    const known = new Set<string>([...rows.map(([name]) => name ?? ''), ...WIRE_CODES, 'GET_CHUNK', 'GET_MANIFEST', 'GET_RANGE']);
     expect(mentioned.filter((name) => !known.has(name))).toEqual([]);
   });
 

@@ -11,6 +11,7 @@ import type { Clock } from '../common/ports/clock.js';
 import type { LoadPort } from '../common/ports/load.js';
 import type { Dialer, ListenPort } from '../common/ports/net.js';
 import type { Random } from '../common/ports/random.js';
+import type { PeerStatus } from '../common/wire/peer-documents.js';
 import { Announcer, type AnnouncerEvents } from './discovery/announcer.js';
 import { fetchContent } from './fetch/fetch-content.js';
 import type { FetchResult } from './fetch/fetch-events.js';
@@ -19,6 +20,7 @@ import type { OfferPorts } from './fetch/offer.js';
 import { HashCache } from './hash/hash-cache.js';
 import { HashPool } from './hash/hash-pool.js';
 import { drawProcessId } from './net/introduction.js';
+import { createNodeDesk } from './net/node-desk.js';
 import { type RateLimitOptions, RateLimits } from './net/rate-limits.js';
 import { ChunkServer } from './net/server.js';
 import { throttledDialer, throttledListener } from './net/throttle.js';
@@ -72,6 +74,8 @@ export interface PeerNode {
   fetch(options: NodeFetchOptions): Promise<FetchResult>;
   /** Goes on serving what was fetched with `isKept`; hashes it where its fetch did not tell all hashes. Throws as `share`. */
   seed(result: FetchResult): Promise<void>;
+  /** How busy it is, and what it serves, as it tells whoever asks. */
+  status(): PeerStatus;
   /** Unregisters and stops. Idempotent. */
   close(): Promise<void>;
 }
@@ -93,6 +97,11 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
   const id = drawProcessId(ports.random);
   let sharing: Sharing | undefined;
   const reader = new ChunkReader({ changed: (content) => sharing?.withdraw(content) });
+  const desk = createNodeDesk({
+    load: () => server.load,
+    fileCount: () => index.count,
+    upBytesPerSecond: options.limits?.upBytesPerSecond,
+  });
   // First what can fail and holds the process alive: nothing else has to be closed when the port cannot be had.
   const server = await ChunkServer.listen(
     { listener, clock: ports.clock, index, reader },
@@ -100,6 +109,7 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
       host,
       port,
       id,
+      desk,
       // A link that is known to be narrow is full with the fewest.
       ...(options.limits?.upBytesPerSecond === undefined ? {} : { uploadSlotCount: UPLOAD_SLOTS_MIN_COUNT }),
       served: (content, bytes) => events.served(content, bytes),
@@ -162,6 +172,7 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
     seed: async ({ type, path, name }) => {
       if (!kept.has(path)) await made.shareAs(type, path, name);
     },
+    status: () => desk.status(),
     close: () => {
       closing ??= close();
       return closing;
