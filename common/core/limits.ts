@@ -79,7 +79,7 @@ export const PAGE_MAX_BYTES = 64 * KIB;
 export const SEARCH_TEXT_MAX_BYTES = KIB;
 
 /** Bytes that one GET_RANGE may ask for: a chunk, so that it costs the peer what a chunk costs. It may lie across two of them. */
-export const RANGE_MAX_BYTES = CHUNK_BYTES;
+export const RANGE_MAX_BYTES = 512 * KIB;
 
 /** Milliseconds from the first byte of a line to its LF; not reset by further bytes, so that one byte a second does not hold a socket. */
 export const LINE_DEADLINE_MS = 10_000;

@@ -1,8 +1,15 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { CHUNKS_MAX_COUNT, FETCH_CHUNKS_MAX_COUNT, HAVE_NEWS_RANGES_MAX_COUNT, LINE_MAX_BYTES } from '../core/limits.js';
+import {
+  CHUNKS_MAX_COUNT,
+  FETCH_CHUNKS_MAX_COUNT,
+  HAVE_NEWS_RANGES_MAX_COUNT,
+  LINE_MAX_BYTES,
+  PAGE_ROWS_MAX_COUNT,
+  RANGE_MAX_BYTES,
+} from '../core/limits.js';
 import { parseContentRoot } from '../core/root.js';
-import { anyFileName, anyJunk, anyRoot } from '../testkit/arbitraries.js';
+import { anyFileName, anyJunk, anyRoot, anySize } from '../testkit/arbitraries.js';
 import { errorCode, isContained } from '../testkit/error-code.js';
 import {
   type ChunkRange,
@@ -22,6 +29,25 @@ const anyContent = fc.oneof(
   anyFileName.map((name) => ({ by: 'name' as const, name })),
 );
 
+const anyPort = fc.integer({ min: 1, max: 65_535 });
+const anyId = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map((id) => id.toString(16).padStart(16, '0'));
+const anyPage = fc.record(
+  { maxCount: fc.integer({ min: 1, max: PAGE_ROWS_MAX_COUNT }), after: fc.stringMatching(/^[0-9A-Za-z.-]{1,64}$/) },
+  { requiredKeys: [] },
+);
+const anyOffer = fc.record(
+  {
+    name: anyFileName,
+    sizeBytes: anySize,
+    root: anyRoot,
+    port: anyPort,
+    type: fc.constantFrom('text/plain', `${'a'.repeat(127)}/${'b'.repeat(127)}`),
+    id: anyId,
+    group: fc.stringMatching(/^[A-Za-z0-9._-]{1,64}$/),
+  },
+  { requiredKeys: ['name', 'sizeBytes', 'root', 'port'] },
+);
+
 const anyRequest: fc.Arbitrary<PeerRequest> = fc.oneof(
   fc.record({
     verb: fc.constantFrom('GET_CHUNK' as const, 'CANCEL' as const),
@@ -33,11 +59,20 @@ const anyRequest: fc.Arbitrary<PeerRequest> = fc.oneof(
     {
       verb: fc.constant('HAVE' as const),
       content: anyContent,
-      port: fc.integer({ min: 1, max: 65_535 }),
-      id: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }).map((id) => id.toString(16).padStart(16, '0')),
+      port: anyPort,
+      id: anyId,
     },
     { requiredKeys: ['verb', 'content'] },
   ),
+  fc.record({
+    verb: fc.constant('GET_RANGE' as const),
+    content: anyContent,
+    offset: fc.maxSafeNat(),
+    lengthBytes: fc.integer({ min: 1, max: RANGE_MAX_BYTES }),
+  }),
+  fc.constant({ verb: 'STATUS' as const }),
+  fc.record({ verb: fc.constant('LIST' as const), page: anyPage }),
+  fc.record({ verb: fc.constant('PUSH' as const), offer: anyOffer }),
 );
 
 /** Ranges that ascend and do not overlap; gaps of 0 make them touch. */
@@ -70,6 +105,11 @@ describe('peer requests', () => {
     ['GET_CHUNK %40a 7', { verb: 'GET_CHUNK', content: { by: 'name', name: '@a' }, chunkIndex: 7 }],
     ['cancel a 3 later=x', { verb: 'CANCEL', content: { by: 'name', name: 'a' }, chunkIndex: 3 }],
     [`GET_MANIFEST @${ROOT} later=x`, { verb: 'GET_MANIFEST', content: { by: 'root', root: ROOT } }],
+    ['get_range a 0 1 later=x', { verb: 'GET_RANGE', content: { by: 'name', name: 'a' }, offset: 0, lengthBytes: 1 }],
+    ['status later=x', { verb: 'STATUS' }],
+    ['list', { verb: 'LIST', page: {} }],
+    ['LIST after=7 max=5000 later=x', { verb: 'LIST', page: { maxCount: PAGE_ROWS_MAX_COUNT, after: '7' } }],
+    [`push a 0 ${ROOT} later=x port=7`, { verb: 'PUSH', offer: { name: 'a', sizeBytes: 0, root: ROOT, port: 7 } }],
     ['have a port=7 later=x port=8', { verb: 'HAVE', content: { by: 'name', name: 'a' }, port: 7 }],
   ])('"%s" is read', (line, request) => {
     expect(parsePeerRequest(line)).toEqual(request);
@@ -98,6 +138,32 @@ describe('peer requests', () => {
     'HAVE a port=',
     'HAVE a id=0123456789abcde',
     'HAVE a id=0123456789ABCDEF',
+    'GET_RANGE a',
+    'GET_RANGE a 0',
+    'GET_RANGE a 0 0',
+    'GET_RANGE a -1 1',
+    'GET_RANGE a 0 1 1',
+    `GET_RANGE a 0 ${RANGE_MAX_BYTES + 1}`,
+    'GET_RANGE a 9007199254740992 1',
+    'GET_RANGE @ab 0 1',
+    'STATUS a',
+    'LIST a',
+    'LIST max=0',
+    'LIST max=-1',
+    'LIST after=',
+    `LIST after=${'7'.repeat(65)}`,
+    'LIST after=a/b',
+    'PUSH',
+    `PUSH a 1 ${ROOT}`,
+    `PUSH a 1 ${ROOT} port=0`,
+    `PUSH a 1 @${ROOT} port=7`,
+    'PUSH a 1 - port=7',
+    `PUSH a -1 ${ROOT} port=7`,
+    `PUSH ../a 1 ${ROOT} port=7`,
+    `PUSH @${ROOT} 1 ${ROOT} port=7`,
+    `PUSH a 1 ${ROOT} port=7 group=a/b`,
+    `PUSH a 1 ${ROOT} port=7 type=nonsense`,
+    `PUSH a 1 ${ROOT} port=7 id=1`,
   ])('"%s" is a bad request', (line) => {
     expect(errorCode(() => parsePeerRequest(line))).toBe('BAD_REQUEST');
   });
@@ -113,6 +179,8 @@ describe('peer requests', () => {
     fc.assert(
       fc.property(anyJunk, (text) => {
         const lines = [text, `GET_CHUNK ${text}`, `GET_CHUNK a ${text}`, `GET_MANIFEST ${text}`, `HAVE a port=${text}`];
+        lines.push(`STATUS ${text}`, `LIST ${text}`, `LIST after=${text}`, `GET_RANGE a ${text}`, `GET_RANGE a 0 ${text}`);
+        lines.push(`PUSH ${text}`, `PUSH a 1 ${text}`, `PUSH a 1 ${ROOT} ${text}`, `PUSH a 1 ${ROOT} port=7 type=${text}`);
         return lines.every((line) => isContained(() => parsePeerRequest(line)));
       }),
     );
