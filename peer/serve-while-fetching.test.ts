@@ -265,7 +265,7 @@ describe('a fetch that is half-way', () => {
 });
 
 describe('a node that dials itself', () => {
-  test('stops at once, and says nothing of it', async () => {
+  test('MT1: stops at once, and says nothing of it', async () => {
     const { peer, open } = await gatedSource([content], 1);
     const machine = await Machine.start('first');
     const own = formatPeerAddress(machine.address);

@@ -18,6 +18,7 @@ import type { SimRandom } from '../../common/sim/sim-random.js';
 import { Catalog } from '../../peer/fetch/catalog.js';
 import { Download } from '../../peer/fetch/download.js';
 import type { DownloadOptions, DownloadReport } from '../../peer/fetch/download-options.js';
+import { KnownPeers, SEEN_SOURCE } from '../../peer/fetch/known-peers.js';
 import { Plan } from '../../peer/fetch/plan.js';
 import { SLOT_HEAD_BYTES, type Slot } from '../../peer/hash/slot-memory.js';
 import { drawProcessId } from '../../peer/net/introduction.js';
@@ -99,7 +100,7 @@ export class SimPeer {
     const introduction = { port: PORT, id: drawProcessId(this.#ports.random) };
     await this.#serve(growing.file(0, had.length), introduction.id, introductions);
     const { clock, host, random, tracker } = this.#ports;
-    const peers = await tracker.lookup();
+    const peers = new KnownPeers(await tracker.lookup());
     this.#announce(had);
     const download = new Download(
       { dialer: host.dialer, clock, random, slots: SLOTS },
@@ -112,7 +113,12 @@ export class SimPeer {
           land: () => this.#after('land', this.#options.landMs, { kind: 'landed', hash: HASH, hashMs: 0, writeMs: 0 } as const),
         },
         peers,
-        findPeers: () => tracker.lookup(),
+        lookups: [
+          async () => {
+            peers.add(await tracker.lookup(), 'tracker');
+            return true;
+          },
+        ],
         patienceMs: PATIENCE_MS,
         onLanded: (unit) => {
           growing.came(unit);
@@ -122,7 +128,7 @@ export class SimPeer {
       },
     );
     this.#download = download;
-    introductions.watch(content.root, (address) => download.addPeers([address]));
+    introductions.watch(content.root, (address) => peers.add([address], SEEN_SOURCE));
     const report = await download.run();
     this.#announcing?.cancel();
     tracker.register(this.address, undefined);

@@ -19,8 +19,8 @@ import type { ContentRoot } from '../../common/core/root.js';
 import type { Clock, Timer } from '../../common/ports/clock.js';
 import type { Dialer } from '../../common/ports/net.js';
 import type { Random } from '../../common/ports/random.js';
-import { TcpChannel } from './tcp-channel.js';
-import { TrackerClient } from './tracker-client.js';
+import { openTracker } from './open-tracker.js';
+import type { TrackerClient } from './tracker-client.js';
 
 /** Milliseconds between rounds until a tracker has said its own interval. */
 const INTERVAL_FIRST_MS = 30_000;
@@ -119,7 +119,7 @@ class TrackerLink {
     this.#options = options;
     this.#tracker = tracker;
     this.#contents = contents;
-    this.#client = new TrackerClient(new TcpChannel(ports, tracker));
+    this.#client = openTracker(ports, tracker);
   }
 
   /** A round now, or right after the one that runs. While the tracker is gone its own pace is kept. */

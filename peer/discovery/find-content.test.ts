@@ -4,7 +4,8 @@ import { tcpDialer } from '../../common/node/tcp.js';
 import { type LookupRow, parseLookupRow } from '../../common/wire/tracker-replies.js';
 import { JumpClock } from '../testkit/jump-clock.js';
 import { type Script, ScriptedTracker } from '../testkit/scripted-tracker.js';
-import { ContentFinder, groupRows } from './find-content.js';
+import { turn, until } from '../testkit/until.js';
+import { ContentFinder, type FoundContent, groupRows } from './find-content.js';
 
 const closing: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -14,6 +15,9 @@ afterEach(async () => {
 const [one, two] = ['11'.repeat(32), '22'.repeat(32)];
 const rowsOf = (...lines: string[]): LookupRow[] => lines.map(parseLookupRow);
 const ref = { by: 'name', name: parseFileName('x') } as const;
+
+/** Waits for all. */
+const everybody = { isEnough: () => false, late: () => undefined, over: () => undefined };
 
 async function finderOf(...answers: Script[]): Promise<{ finder: ContentFinder; trackers: ScriptedTracker[] }> {
   const trackers = await Promise.all(answers.map((answer) => ScriptedTracker.started(answer)));
@@ -41,7 +45,7 @@ describe('finding a content', () => {
       () => `OK 1\n10.0.0.1:1 5 ${one}\n`,
       () => `OK 2\n10.0.0.1:1 5 ${one}\n10.0.0.2:1 5 ${one}\n`,
     );
-    const { contents, failures } = await finder.lookup(ref);
+    const { contents, failures } = await finder.lookup(ref, everybody);
     expect(failures).toEqual([]);
     expect(contents).toHaveLength(1);
     expect(contents[0]?.peers.map(({ ip }) => ip).sort()).toEqual(['10.0.0.1', '10.0.0.2']);
@@ -54,8 +58,94 @@ describe('finding a content', () => {
       () => 'ERR NOT_FOUND Nobody has it.\n',
       () => `OK 1\n10.0.0.1:1 5 ${one}\n`,
     );
-    const { contents, failures } = await finder.lookup(ref);
+    const { contents, failures } = await finder.lookup(ref, everybody);
     expect(contents).toHaveLength(1);
     expect(failures).toMatchObject([{ error: { code: 'NETWORK' } }]);
+  });
+});
+
+describe('several trackers', () => {
+  /** Trackers of which each answers when it is told to, and what a lookup tells, in order. */
+  async function lookingUp(answers: readonly string[]) {
+    const clock = new JumpClock(true);
+    const trackers = await Promise.all(answers.map(() => ScriptedTracker.started(() => undefined)));
+    const finder = new ContentFinder(
+      { dialer: tcpDialer, clock },
+      trackers.map(({ address }) => address),
+    );
+    closing.push(...trackers, finder);
+    const told: string[] = [];
+    /** How many peers were known each time that it was looked whether that is enough. */
+    const looks: number[] = [];
+    const ips = (contents: readonly FoundContent[]) => contents.flatMap(({ peers }) => peers.map(({ ip }) => ip)).join(' ');
+    const lookup = finder.lookup(ref, {
+      isEnough: (contents) => {
+        looks.push(contents[0]?.peers.length ?? 0);
+        return contents.length > 0;
+      },
+      late: (_source, { contents, failures }) =>
+        told.push(`late ${ips(contents)}${failures.map(({ error }) => error.code).join()}`),
+      over: () => told.push('over'),
+    });
+    const result = lookup.then((first) => {
+      told.push(`first ${ips(first.contents)} ${first.failures.length}`);
+      return first;
+    });
+    await Promise.all(trackers.map((tracker) => tracker.told(/^LOOKUP/)));
+    const answer = (at: number) => trackers[at]?.tellAll(answers[at] ?? '');
+    return { clock, trackers, told, looks, result, answer };
+  }
+
+  const row = (ip: string) => `OK 1\n${ip}:1 5 ${one}\n`;
+
+  test('one that is silent costs a grace of 100 ms and no more; what it says later is told when it comes', async () => {
+    const { clock, told, looks, result, answer } = await lookingUp([row('10.0.0.1'), row('10.0.0.2')]);
+    answer(0);
+    await until('the grace begins', () => looks.includes(1));
+    clock.jump(99);
+    await turn();
+    expect(told).toEqual([]);
+    clock.jump(1);
+    await result;
+    expect(told).toEqual(['first 10.0.0.1 0']);
+    answer(1);
+    await until('all have answered', () => told.includes('over'));
+    expect(told).toEqual(['first 10.0.0.1 0', 'late 10.0.0.2', 'over']);
+  });
+
+  test('one that fails after the result is told; all that answer within the grace are in the result', async () => {
+    const { clock, trackers, told, result, answer } = await lookingUp([row('10.0.0.1'), row('10.0.0.2'), '']);
+    answer(0);
+    answer(1);
+    await until('two have answered', () => clock.timerCount === 2);
+    clock.jump(100);
+    expect((await result).contents[0]?.peers).toHaveLength(2);
+    await trackers[2]?.close();
+    await until('all have answered', () => told.includes('over'));
+    expect(told.slice(1)).toEqual(['late NETWORK', 'over']);
+  });
+
+  test('that nobody has it is said only when all have answered or failed', async () => {
+    const { clock, told, looks, trackers, result, answer } = await lookingUp(['OK 0\n', 'OK 0\n', '']);
+    answer(0);
+    answer(1);
+    await until('two have answered', () => looks.length === 3);
+    clock.jump(4000);
+    await turn();
+    expect(told).toEqual([]);
+    await trackers[2]?.close();
+    const { contents, failures } = await result;
+    expect([contents, failures.length]).toEqual([[], 1]);
+    expect(told).toEqual(['over', 'first  1']);
+  });
+
+  test('MT3: one that names only peers of its own hides none of those that another names', async () => {
+    const many = Array.from({ length: 50 }, (_, n) => `10.6.6.${n + 1}:1 5 ${one}\n`).join('');
+    const { result, answer } = await lookingUp([`OK 50\n${many}`, `OK 2\n10.0.0.1:1 5 ${one}\n10.0.0.2:1 5 ${one}\n`]);
+    answer(0);
+    answer(1);
+    const [content] = (await result).contents;
+    expect(content?.peers.slice(0, 4).filter(({ ip }) => ip.startsWith('10.0.0.'))).toHaveLength(2);
+    expect(content?.peers).toHaveLength(52);
   });
 });

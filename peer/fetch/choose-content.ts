@@ -1,5 +1,6 @@
 /** Which of the contents that were found is meant. Pure. */
 import { ShoalError } from '../../common/core/errors.js';
+import type { ContentRoot } from '../../common/core/root.js';
 import { formatBytes } from '../../common/core/units.js';
 import type { FoundContent, Lookup } from '../discovery/find-content.js';
 import type { FetchSource } from './fetch-source.js';
@@ -10,12 +11,21 @@ export interface ChosenContent extends FoundContent {
 }
 
 /**
+ * Whether what some trackers said is enough to begin with, while others have not answered: somebody has it, and what comes can be verified.
+ * Where it cannot, a tracker that answers later may know a content that can.
+ */
+export function isEnough(source: FetchSource, contents: readonly FoundContent[]): boolean {
+  if (source.peers.length > 0) return true;
+  return contents.some(({ root }) => root !== undefined && (source.root === undefined || source.root === root));
+}
+
+/**
  * Throws `NOT_FOUND` where nobody has it, `NETWORK` where no tracker could be asked, and `USAGE` where several contents share the name,
  * with the command for each. `shown` is what the person typed.
  */
 export function chooseContent(source: FetchSource, lookup: Lookup, shown: string): ChosenContent {
   if (source.root !== undefined) return byRoot(source, lookup, shown);
-  const rooted = lookup.contents.filter((content) => content.root !== undefined);
+  const rooted = byRootAlone(lookup.contents.filter((content) => content.root !== undefined));
   // What can be verified comes before what cannot.
   const candidates = rooted.length > 0 ? rooted : lookup.contents;
   const [first, ...others] = candidates;
@@ -30,6 +40,16 @@ export function chooseContent(source: FetchSource, lookup: Lookup, shown: string
     'local',
     `${candidates.length} different contents are shared as "${shown}". Say which by its root:\n${list.join('\n')}`,
   );
+}
+
+/** A root binds the size, so whoever tells another one with it is wrong, and makes no other content of it. */
+function byRootAlone(contents: readonly FoundContent[]): FoundContent[] {
+  const merged = new Map<ContentRoot | undefined, FoundContent>();
+  for (const content of contents) {
+    const known = merged.get(content.root);
+    merged.set(content.root, known === undefined ? content : { ...known, peers: [...known.peers, ...content.peers] });
+  }
+  return [...merged.values()];
 }
 
 function byRoot(source: FetchSource, lookup: Lookup, shown: string): ChosenContent {

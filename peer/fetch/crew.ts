@@ -81,9 +81,9 @@ export class Crew {
     return lanes.length > 0 && lanes.every((lane) => lane.isLiar);
   }
 
-  /** Takes addresses that were learnt. */
-  add(peers: readonly PeerAddress[]): void {
-    this.#swarm.add(peers);
+  /** Takes addresses that were learnt from `source`. */
+  add(peers: readonly PeerAddress[], source: string): void {
+    this.#swarm.add(peers, source);
   }
 
   /** To be called now and then: cuts off who fell silent, makes room for others, dials. */

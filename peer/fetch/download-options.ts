@@ -1,9 +1,10 @@
 /** What a download is given, what it tells as it goes, and what it says at its end. */
-import type { PeerAddress } from '../../common/core/peer-address.js';
 import type { HashPool } from '../hash/hash-pool.js';
 import type { PartStore } from '../store/part-store.js';
 import type { Catalog } from './catalog.js';
 import type { SwarmContent } from './greeting.js';
+import type { KnownPeers } from './known-peers.js';
+import type { PeerLookup } from './peer-refresh.js';
 import type { Plan } from './plan.js';
 
 export interface DownloadEvents {
@@ -20,9 +21,10 @@ export interface DownloadOptions {
   readonly plan: Plan;
   readonly store: Pick<PartStore, 'acquire' | 'release' | 'pathOf' | 'wrote' | 'checkpoint'>;
   readonly pool: Pick<HashPool, 'land'>;
-  readonly peers: readonly PeerAddress[];
-  /** Asks the trackers again. Never throws. */
-  readonly findPeers: () => Promise<readonly PeerAddress[]>;
+  /** Whom to ask, also those that become known while it runs. */
+  readonly peers: KnownPeers;
+  /** How each tracker is asked again. */
+  readonly lookups: readonly PeerLookup[];
   /** Gives up when no chunk came for this long. */
   readonly patienceMs: number;
   readonly events: DownloadEvents;

@@ -14,6 +14,7 @@ import { seededBytes, testContent } from '../testkit/test-content.js';
 import { turn, until } from '../testkit/until.js';
 import { Catalog } from './catalog.js';
 import { Download } from './download.js';
+import { KnownPeers } from './known-peers.js';
 import { Plan } from './plan.js';
 
 const CHUNKS = 4;
@@ -64,8 +65,8 @@ async function start(store: FakeStore, landing: LandingResult | (() => Promise<L
       plan: new Plan(new Bitfield(CHUNKS), { below: () => 0 }),
       store: store as unknown as PartStore,
       pool: { land: async () => (typeof landing === 'function' ? landing() : landing) } as unknown as HashPool,
-      peers: [peer.address],
-      findPeers: async () => [],
+      peers: new KnownPeers([peer.address]),
+      lookups: [async () => true],
       onLanded: () => {},
       patienceMs: 30_000,
       events: {

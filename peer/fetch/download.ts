@@ -7,7 +7,6 @@
  * Invariant: a unit counts only after a worker checked and wrote it; it is reported only after a checkpoint.
  */
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
-import type { PeerAddress } from '../../common/core/peer-address.js';
 import type { Timer } from '../../common/ports/clock.js';
 import { Checkpointer } from './checkpointer.js';
 import { Crew } from './crew.js';
@@ -39,7 +38,7 @@ export class Download {
   readonly #options: DownloadOptions;
   readonly #crew: Crew;
   readonly #checkpointer: Checkpointer;
-  readonly #refresh: PeerRefresh;
+  readonly #refreshes: readonly PeerRefresh[];
   readonly #queue = createRequestQueue(REQUESTS_MAX_COUNT);
   /** Bytes of an average chunk: small in a folder of small files. */
   readonly #usualChunkBytes: number;
@@ -61,7 +60,8 @@ export class Download {
     const { events, catalog, plan } = options;
     this.#usualChunkBytes = Math.max(1, Math.ceil(catalog.totalBytes / Math.max(1, catalog.unitCount)));
     for (const [first, count] of plan.had.runs()) this.#doneBytes += catalog.bytesOf(first, count);
-    this.#refresh = new PeerRefresh(options.findPeers, nowMs, (peers) => this.#takeFoundPeers(peers));
+    const take = (isAnswered: boolean) => this.#takeAnswer(isAnswered);
+    this.#refreshes = options.lookups.map((lookup) => new PeerRefresh(lookup, ports.random, nowMs, take));
     this.#checkpointer = new Checkpointer(options.store, nowMs, {
       lost: (units) => this.#noteLost(units),
       failed: (error) => this.#end(error),
@@ -82,16 +82,18 @@ export class Download {
    */
   async run(): Promise<DownloadReport> {
     let failure: ShoalError | undefined;
+    let unwatch: (() => void) | undefined;
     try {
       await new Promise<void>((resolve, reject) => {
         this.#settle = { resolve, reject };
         if (this.#options.plan.isDone) return this.#end();
-        this.#crew.add(this.#options.peers);
+        unwatch = this.#options.peers.watch((peers, source) => this.#crew.add(peers, source));
         this.#tick();
       });
     } catch (error) {
       failure = asShoalError(error);
     }
+    unwatch?.();
     this.#timer?.cancel();
     this.#crew.close(new ShoalError('STOPPED', 'local', 'The fetch has ended.'));
     await this.#queue.onIdle();
@@ -115,11 +117,6 @@ export class Download {
     this.#end(reason);
   }
 
-  /** Takes peers that made themselves known. */
-  addPeers(peers: readonly PeerAddress[]): void {
-    if (!this.#isOver) this.#crew.add(peers);
-  }
-
   #report(): DownloadReport {
     const peers = this.#crew.suppliers
       .filter((supplier) => supplier.chunkCount > 0)
@@ -138,7 +135,7 @@ export class Download {
     if (this.#isOver) return;
     const nowMs = this.#ports.clock.nowMs();
     this.#crew.tick(nowMs);
-    this.#refresh.tick(nowMs, this.#crew.isHopeless);
+    for (const refresh of this.#refreshes) refresh.tick(nowMs, this.#crew.isHopeless);
     this.#checkpointer.tick(nowMs);
     this.#giveUpMaybe(nowMs);
     this.#feedAll();
@@ -269,10 +266,11 @@ export class Download {
     this.#feedAll();
   }
 
-  #takeFoundPeers(peers: readonly PeerAddress[]): void {
-    this.addPeers(peers);
-    // Nobody is left, and nobody new came: waiting longer helps nobody.
-    if (!this.#isOver && this.#crew.isHopeless && this.#queue.pending === 0) this.#giveUp();
+  /** A tracker was asked again. */
+  #takeAnswer(isAnswered: boolean): void {
+    const isMoreToCome = !this.#options.peers.isWhole || this.#refreshes.some((refresh) => refresh.isAsking);
+    // Nobody is left, and nobody new came: waiting longer helps nobody. Where no tracker answers, one may be back before the patience ends.
+    if (isAnswered && !isMoreToCome && !this.#isOver && this.#crew.isHopeless && this.#queue.pending === 0) this.#giveUp();
   }
 
   #giveUpMaybe(nowMs: number): void {

@@ -9,26 +9,27 @@ import { rm } from 'node:fs/promises';
 import { baseName, type FileName } from '../../common/core/file-name.js';
 import { FOLDER_TYPE } from '../../common/core/folder-index.js';
 import type { Manifest } from '../../common/core/manifest.js';
-import type { PeerAddress } from '../../common/core/peer-address.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
+import type { Lookup } from '../discovery/find-content.js';
 import { readJournal } from '../store/journal.js';
 import { partPaths } from '../store/part-paths.js';
 import { Catalog, type CatalogFile } from './catalog.js';
-import { type ChosenContent, chooseContent } from './choose-content.js';
+import { type ChosenContent, chooseContent, isEnough } from './choose-content.js';
 import type { FetchResult } from './fetch-events.js';
 import { areHashesOf, checkEmptyFiles, folderCatalog, readFolderIndex } from './fetch-folder.js';
 import { type FetchOptions, type FetchPorts, FetchSession } from './fetch-session.js';
 import { fetchGoal, type Goal, isGoalThere, isSameFile, reportThere } from './goal.js';
+import { KnownPeers } from './known-peers.js';
 import { resolveTarget } from './target.js';
 
 /** Fetches a content. Throws a `ShoalError` whose exit code is the command's. */
 export async function fetchContent(ports: FetchPorts, options: FetchOptions): Promise<FetchResult> {
   const session = new FetchSession(ports, options);
   try {
-    const chosen = await lookUp(session);
-    const manifest = chosen.root === undefined ? undefined : await fetchManifest(session, chosen, chosen.root);
-    const goal = await findGoal(session, chosen, manifest);
+    const { chosen, peers } = await lookUp(session);
+    const manifest = chosen.root === undefined ? undefined : await fetchManifest(session, chosen, chosen.root, peers);
+    const goal = await findGoal(session, chosen, manifest, peers);
     const { name, root, catalog, folder, isVerified } = goal;
     const what = { name, root: root ?? null, size: catalog.totalBytes, files: catalog.files.length, verified: isVerified };
     options.onEvent({ event: 'content', type: folder === undefined ? 'file' : 'folder', ...what });
@@ -40,26 +41,51 @@ export async function fetchContent(ports: FetchPorts, options: FetchOptions): Pr
   }
 }
 
-async function lookUp(session: FetchSession): Promise<ChosenContent> {
+/** What is meant, as soon as one tracker says who has it; those that answer later only add peers that have the same. */
+async function lookUp(session: FetchSession): Promise<{ chosen: ChosenContent; peers: KnownPeers }> {
   const { source, shown, onEvent } = session.options;
   session.phase('lookup', `looking up ${shown}`);
-  const lookup = await session.abortable(session.finder.lookup(source.content));
-  const chosen = chooseContent(source, lookup, shown);
-  for (const { tracker, error } of lookup.failures) onEvent({ event: 'tracker-failed', tracker, reason: error.message });
-  return chosen;
+  const peers = new KnownPeers(source.peers, false);
+  let root: ContentRoot | undefined;
+  const take = (from: string, { contents, failures }: Lookup) => {
+    for (const { tracker, error } of failures) {
+      // One that was not waited for to the end has not failed.
+      if (error.code !== 'STOPPED') onEvent({ event: 'tracker-failed', tracker, reason: error.message });
+    }
+    for (const content of contents) if (content.root === root) peers.add(content.peers, from);
+  };
+  const lookup = session.finder.lookup(source.content, {
+    isEnough: (contents) => isEnough(source, contents),
+    late: take,
+    over: () => peers.end(),
+  });
+  const first = await session.abortable(lookup);
+  const chosen = chooseContent(source, first, shown);
+  root = chosen.root;
+  take('trackers', first);
+  return { chosen, peers };
 }
 
-async function fetchManifest(session: FetchSession, chosen: ChosenContent, root: ContentRoot): Promise<Manifest | undefined> {
-  const { peers, isSizeKnown, sizeBytes } = chosen;
-  session.phase('connect', `connecting to ${peers.length} peer${peers.length === 1 ? '' : 's'}`);
+async function fetchManifest(
+  session: FetchSession,
+  { isSizeKnown, sizeBytes }: ChosenContent,
+  root: ContentRoot,
+  peers: KnownPeers,
+): Promise<Manifest | undefined> {
+  session.phase('connect', `connecting to ${peers.count} peer${peers.count === 1 ? '' : 's'}`);
   return session.withMetadata(peers, (metadata) =>
     metadata.manifest({ content: { by: 'root', root }, root, sizeBytes: isSizeKnown ? sizeBytes : undefined }),
   );
 }
 
-async function findGoal(session: FetchSession, chosen: ChosenContent, manifest: Manifest | undefined): Promise<Goal> {
+async function findGoal(
+  session: FetchSession,
+  chosen: ChosenContent,
+  manifest: Manifest | undefined,
+  peers: KnownPeers,
+): Promise<Goal> {
   const { source, out, directory } = session.options;
-  const { root, peers } = chosen;
+  const { root } = chosen;
   const name = source.name ?? manifest?.name ?? (`${root ?? 'content'}` as FileName);
   const target = await resolveTarget({ out, directory, baseName: baseName(name) });
   const common = { name, root, target, peers };
@@ -80,7 +106,7 @@ async function fetchFolderCatalog(
     readonly name: FileName;
     readonly root: ContentRoot;
     readonly target: string;
-    readonly peers: readonly PeerAddress[];
+    readonly peers: KnownPeers;
   },
   manifest: Manifest,
 ): Promise<{ catalog: Catalog; indexBytes: Uint8Array }> {

@@ -2,15 +2,17 @@
  * What all steps of one fetch share: the ports, the options, the trackers, the start time, and how a step is announced and aborted.
  */
 import { ShoalError } from '../../common/core/errors.js';
-import type { HostPort, PeerAddress } from '../../common/core/peer-address.js';
+import type { HostPort } from '../../common/core/peer-address.js';
 import type { Clock } from '../../common/ports/clock.js';
 import type { LoadPort, LoadWatch } from '../../common/ports/load.js';
 import type { Dialer } from '../../common/ports/net.js';
 import type { Random } from '../../common/ports/random.js';
 import { ContentFinder } from '../discovery/find-content.js';
 import type { HashPool } from '../hash/hash-pool.js';
+import { DialBudget } from './dial-budget.js';
 import type { FetchEvent, FetchPhase } from './fetch-events.js';
 import type { FetchSource } from './fetch-source.js';
+import type { KnownPeers } from './known-peers.js';
 import { MetadataFetch } from './metadata.js';
 import type { OfferPorts } from './offer.js';
 import { StageTimes } from './stage-times.js';
@@ -64,7 +66,7 @@ export class FetchSession {
     this.times = new StageTimes(this.startedMs, ports.pool.slots.slotCount);
     this.#load = ports.load?.watch();
     const dialer = ports.peerDialer ?? ports.dialer;
-    this.swarmPorts = { ...ports, dialer, slots: ports.pool.slots, watch: this.times };
+    this.swarmPorts = { ...ports, dialer, slots: ports.pool.slots, watch: this.times, budget: new DialBudget() };
   }
 
   /** Where the time went until now. */
@@ -101,7 +103,7 @@ export class FetchSession {
   }
 
   /** Does `work` with connections to `peers`, which end with it. */
-  async withMetadata<T>(peers: readonly PeerAddress[], work: (metadata: MetadataFetch) => Promise<T>): Promise<T> {
+  async withMetadata<T>(peers: KnownPeers, work: (metadata: MetadataFetch) => Promise<T>): Promise<T> {
     const { onEvent, signal } = this.options;
     this.times.enter('connect', this.ports.clock.nowMs());
     const metadata = new MetadataFetch(this.swarmPorts, this.ports.pool, peers, {

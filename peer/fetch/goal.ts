@@ -8,9 +8,7 @@ import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import type { FileName } from '../../common/core/file-name.js';
 import { HASH_BYTES } from '../../common/core/hash.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
-import type { PeerAddress } from '../../common/core/peer-address.js';
 import type { ContentRoot } from '../../common/core/root.js';
-import type { ContentRef } from '../../common/wire/peer-lines.js';
 import { hashFileRoot } from '../hash/file-root.js';
 import type { PartCheck } from '../store/part-check.js';
 import { partPaths } from '../store/part-paths.js';
@@ -22,7 +20,9 @@ import type { FetchResult } from './fetch-events.js';
 import { isFolderThere } from './fetch-folder.js';
 import type { FetchSession } from './fetch-session.js';
 import type { SwarmContent } from './greeting.js';
+import { KnownPeers, SEEN_SOURCE } from './known-peers.js';
 import { Offer, type OfferedFolder } from './offer.js';
+import { lookupsOf, noMore } from './peer-lookups.js';
 import { Plan } from './plan.js';
 import { checkFreeSpace, inspectTarget } from './target.js';
 import { timedPool, timedStore } from './timed-disk.js';
@@ -39,7 +39,7 @@ export interface Goal {
   readonly folder: OfferedFolder | undefined;
   readonly isVerified: boolean;
   readonly target: string;
-  readonly peers: readonly PeerAddress[];
+  readonly peers: KnownPeers;
 }
 
 /** Whether the target is the goal already, byte for byte. Throws `TARGET_EXISTS` where something else is that may not be replaced. */
@@ -105,9 +105,11 @@ export async function fetchGoal(session: FetchSession, goal: Goal, isIndex = fal
   const why = goal.root === undefined ? 'no peer gives a root' : 'no peer gives a manifest; the whole is checked at the end';
   session.options.onEvent({ event: 'unverified', reason: why });
   let last: ShoalError | undefined;
-  for (const peer of goal.peers) {
+  for (let index = 0; ; index += 1) {
+    const peer = await session.abortable(goal.peers.at(index));
+    if (peer === undefined) break;
     try {
-      return await fetchFrom(session, goal, [peer], false, isIndex);
+      return await fetchFrom(session, goal, new KnownPeers([peer]), false, isIndex);
     } catch (error) {
       last = asShoalError(error);
       if (last.code !== 'NETWORK' && last.code !== 'VERIFY_FAILED') throw last;
@@ -119,7 +121,7 @@ export async function fetchGoal(session: FetchSession, goal: Goal, isIndex = fal
 async function fetchFrom(
   session: FetchSession,
   goal: Goal,
-  peers: readonly PeerAddress[],
+  peers: KnownPeers,
   isMixable: boolean,
   isIndex: boolean,
 ): Promise<FetchResult> {
@@ -193,7 +195,7 @@ function checkPart(session: FetchSession, { catalog }: Goal, store: PartStore, i
 interface DownloadWay {
   readonly store: PartStore;
   readonly plan: Plan;
-  readonly peers: readonly PeerAddress[];
+  readonly peers: KnownPeers;
   /** Whether chunks of several peers may be put together. */
   readonly isMixable: boolean;
   /** Whether peers are asked what they have. */
@@ -202,9 +204,9 @@ interface DownloadWay {
 }
 
 async function download(session: FetchSession, goal: Goal, how: DownloadWay): Promise<DownloadReport> {
-  const { signal, onEvent, patienceMs, source } = session.options;
+  const { signal, onEvent, patienceMs } = session.options;
   const { clock, pool } = session.ports;
-  const { catalog, root } = goal;
+  const { catalog } = goal;
   const { isMixable, isSwarm, ...parts } = how;
   const swarm = isSwarm ? swarmContent(session, goal) : undefined;
   const download = new Download(session.swarmPorts, {
@@ -214,7 +216,7 @@ async function download(session: FetchSession, goal: Goal, how: DownloadWay): Pr
     pool: timedPool(pool, clock, session.times),
     ...(swarm === undefined ? {} : { swarm }),
     patienceMs,
-    findPeers: async () => (isMixable ? await morePeers(session, source.content, root) : []),
+    lookups: isMixable ? lookupsOf(session, goal) : [noMore],
     events: {
       progress: (doneBytes, peerCount) =>
         onEvent({ event: 'progress', phase: 'fetch', doneBytes, totalBytes: catalog.totalBytes, peers: peerCount }),
@@ -225,7 +227,7 @@ async function download(session: FetchSession, goal: Goal, how: DownloadWay): Pr
     },
   });
   const stop = () => download.stop(signal.reason as ShoalError);
-  const forget = swarm && session.ports.offering?.onPeerSeen(swarm.root, (address) => download.addPeers([address]));
+  const forget = swarm && session.ports.offering?.onPeerSeen(swarm.root, (address) => goal.peers.add([address], SEEN_SOURCE));
   signal.addEventListener('abort', stop, { once: true });
   try {
     signal.throwIfAborted();
@@ -241,15 +243,6 @@ function swarmContent(session: FetchSession, { root, folder }: Goal): SwarmConte
   if (root === undefined) return undefined;
   const skippedCount = folder === undefined ? 0 : chunkCount(folder.manifest.sizeBytes);
   return { root, skippedCount, introduction: session.ports.offering?.introduction ?? {} };
-}
-
-async function morePeers(
-  session: FetchSession,
-  content: ContentRef,
-  root: ContentRoot | undefined,
-): Promise<readonly PeerAddress[]> {
-  const { contents } = await session.finder.lookup(content);
-  return [...session.options.source.peers, ...contents.filter((found) => found.root === root).flatMap((found) => found.peers)];
 }
 
 /** For a content whose hashes were not known before: whether the whole is what the root names. */

@@ -55,6 +55,8 @@ function peer(
     isDialing: false,
     isLiar: false,
     isSelf: false,
+    turn: 0,
+    isBudgeted: false,
   });
   made.greeting = greeting;
   made.peer = plan.join();

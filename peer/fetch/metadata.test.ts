@@ -14,6 +14,7 @@ import { JumpClock } from '../testkit/jump-clock.js';
 import { ScriptedPeer } from '../testkit/scripted-peer.js';
 import { seededBytes, type TestContent, testContent } from '../testkit/test-content.js';
 import { until } from '../testkit/until.js';
+import { KnownPeers } from './known-peers.js';
 import { MetadataFetch } from './metadata.js';
 
 const pool = new HashPool({ threadCount: 1 });
@@ -47,7 +48,7 @@ const countingDialer: Dialer = {
 async function start(...peers: ScriptedPeer[]): Promise<MetadataFetch> {
   const addresses = peers.map(({ address }) => address);
   const ports = { dialer: countingDialer, clock, random: realRandom, slots: pool.slots };
-  const metadata = new MetadataFetch(ports, pool, addresses, {
+  const metadata = new MetadataFetch(ports, pool, new KnownPeers(addresses), {
     peerFailed: (_address, reason) => told.push(`failed ${reason}`),
     peerBanned: (_address, reason) => told.push(`banned ${reason}`),
   });

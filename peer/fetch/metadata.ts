@@ -9,13 +9,13 @@ import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import { HASH_BYTES } from '../../common/core/hash.js';
 import { CHUNK_BYTES, MANIFEST_MAX_BYTES } from '../../common/core/limits.js';
 import { type Manifest, manifestFromRaw } from '../../common/core/manifest.js';
-import type { PeerAddress } from '../../common/core/peer-address.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { Timer } from '../../common/ports/clock.js';
 import { unpackMsgpack } from '../../common/wire/msgpack.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
 import type { HashPool } from '../hash/hash-pool.js';
 import type { PeerConnection } from '../net/peer-connection.js';
+import type { KnownPeers } from './known-peers.js';
 import { createRequestQueue } from './request-queue.js';
 import { type Lane, Swarm, type SwarmPorts } from './swarm.js';
 
@@ -50,7 +50,7 @@ export interface MetadataEvents {
   peerBanned(address: string, reason: string): void;
 }
 
-/** Fetches manifests from a set of peers. */
+/** Fetches manifests from peers, also from those that become known meanwhile. */
 export class MetadataFetch {
   readonly #ports: SwarmPorts;
   readonly #pool: HashPool;
@@ -58,9 +58,11 @@ export class MetadataFetch {
   /** Peers that were cut off because they sent nothing. */
   readonly #silent = new Set<Lane>();
   readonly #wakers = new Set<() => void>();
+  readonly #peers: KnownPeers;
+  readonly #unwatch: () => void;
   #stopped: ShoalError | undefined;
 
-  constructor(ports: SwarmPorts, pool: HashPool, peers: readonly PeerAddress[], events: MetadataEvents) {
+  constructor(ports: SwarmPorts, pool: HashPool, peers: KnownPeers, events: MetadataEvents) {
     this.#ports = ports;
     this.#pool = pool;
     this.#swarm = new Swarm(ports, {
@@ -74,7 +76,11 @@ export class MetadataFetch {
         this.#wake();
       },
     });
-    this.#swarm.add(peers);
+    this.#peers = peers;
+    this.#unwatch = peers.watch((addresses, source) => {
+      this.#swarm.add(addresses, source);
+      this.#wake();
+    });
   }
 
   /**
@@ -117,6 +123,7 @@ export class MetadataFetch {
   /** Ends everything under way with `reason`. Idempotent. */
   close(reason: ShoalError): void {
     this.#stopped ??= reason;
+    this.#unwatch();
     this.#swarm.close(reason);
     this.#wake();
   }
@@ -218,8 +225,8 @@ export class MetadataFetch {
         asked.add(lane);
         return lane;
       }
-      const isHope = this.#swarm.lanes.some((lane) => !asked.has(lane) && !lane.score.isGivenUp);
-      if (!isHope) return undefined;
+      const isHope = this.#swarm.lanes.some((lane) => !asked.has(lane) && !this.#swarm.isLost(lane));
+      if (!isHope && this.#peers.isWhole) return undefined;
       await this.#nextEvent();
       this.#swarm.dialSome();
     }

@@ -15,6 +15,8 @@ beforeEach(() => {
     isDialing: false,
     isLiar: false,
     isSelf: false,
+    turn: 0,
+    isBudgeted: false,
   });
   supplier.greeting = 'telling';
 });

@@ -6,6 +6,7 @@
  * Invariant: a lane has at most one connection, and a banned one has none.
  */
 import { asShoalError, protocolError, ShoalError, systemCode } from '../../common/core/errors.js';
+import { LOOKUP_ROWS_MAX_COUNT } from '../../common/core/limits.js';
 import { formatPeerAddress, isLoopback, type PeerAddress } from '../../common/core/peer-address.js';
 import type { Clock } from '../../common/ports/clock.js';
 import type { Dialer } from '../../common/ports/net.js';
@@ -13,11 +14,13 @@ import type { Random } from '../../common/ports/random.js';
 import type { SlotMemory } from '../hash/slot-memory.js';
 import { PeerConnection } from '../net/peer-connection.js';
 import type { ConnectionsWatch } from '../net/reply-times.js';
+import { DialBudget } from './dial-budget.js';
+import { LINK_SOURCE, SEEN_SOURCE } from './known-peers.js';
 import { PeerScore } from './peer-score.js';
 
 /** Peers connected at once: more share the same link and cost memory. */
 const CONNECTIONS_MAX_COUNT = 32;
-/** Addresses remembered: what several trackers hand out, and no more. */
+/** Addresses remembered: what several trackers hand out, and no more. Each who names some has an equal share, and room for one answer. */
 const LANES_MAX_COUNT = 1000;
 const DIAL_TIMEOUT_MS = 5000;
 /** Milliseconds that a peer without anything of use is left alone. */
@@ -32,6 +35,8 @@ export interface SwarmPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly slots: Pick<SlotMemory, 'take' | 'release' | 'whenFree' | 'wakeNext'>;
+  /** How often addresses may be dialed that trackers name; default one of its own. */
+  readonly budget?: DialBudget;
   /** Hears where the time of each connection goes. */
   readonly watch?: ConnectionsWatch;
 }
@@ -48,6 +53,10 @@ export interface Lane {
   readonly key: string;
   readonly address: PeerAddress;
   readonly score: PeerScore;
+  /** How many its source had named before it: those of all sources are dialed in turn. */
+  readonly turn: number;
+  /** Whether only trackers speak for it, so that the budget counts. */
+  isBudgeted: boolean;
   connection: PeerConnection | undefined;
   isDialing: boolean;
   isLiar: boolean;
@@ -61,12 +70,15 @@ export class Swarm {
   readonly #lanes = new Map<string, Lane>();
   readonly #connected = new Set<Lane>();
   readonly #strikes = new Map<string, number>();
+  readonly #namedCounts = new Map<string, number>();
+  readonly #budget: DialBudget;
   #dialingCount = 0;
   #isClosed = false;
 
   constructor(ports: SwarmPorts, events: SwarmEvents) {
     this.#ports = ports;
     this.#events = events;
+    this.#budget = ports.budget ?? new DialBudget();
   }
 
   get lanes(): readonly Lane[] {
@@ -85,7 +97,13 @@ export class Swarm {
   /** Whether no peer is left that could still answer. */
   get isHopeless(): boolean {
     if (this.#connected.size > 0) return false;
-    return this.lanes.every((lane) => lane.score.isGivenUp && !lane.isDialing);
+    return this.lanes.every((lane) => this.isLost(lane));
+  }
+
+  /** Whether nothing can be hoped of a peer that is not connected, until it is named again much later. */
+  isLost({ key, score, isBudgeted, isDialing }: Lane): boolean {
+    const isSpent = isBudgeted && !this.#budget.mayDial(key, this.#ports.clock.nowMs());
+    return !isDialing && (score.isGivenUp || isSpent);
   }
 
   /** Whether peers are known that are not connected for want of room, and for nothing else. */
@@ -93,18 +111,27 @@ export class Swarm {
     return this.#connected.size >= CONNECTIONS_MAX_COUNT && this.#ready().length > 0;
   }
 
-  /** Takes addresses that were learnt, and dials what there is room for. */
-  add(addresses: readonly PeerAddress[]): void {
+  /** Takes addresses that were learnt from `source`, as in known-peers.ts, and dials what there is room for. */
+  add(addresses: readonly PeerAddress[], source: string): void {
     const nowMs = this.#ports.clock.nowMs();
+    if (!this.#namedCounts.has(source)) this.#namedCounts.set(source, 0);
+    const shareCount = Math.max(LOOKUP_ROWS_MAX_COUNT, Math.floor(LANES_MAX_COUNT / this.#namedCounts.size));
+    const isBudgeted = source !== LINK_SOURCE && source !== SEEN_SOURCE;
     for (const address of addresses) {
       const key = formatPeerAddress(address);
-      this.#lanes.get(key)?.score.revive(nowMs);
+      const known = this.#lanes.get(key);
+      known?.score.revive(nowMs);
+      if (known !== undefined && !isBudgeted) known.isBudgeted = false;
       const isStruck = (this.#strikes.get(address.ip) ?? 0) >= STRIKES_MAX_COUNT;
-      if (this.#lanes.has(key) || isStruck || this.#lanes.size >= LANES_MAX_COUNT) continue;
+      const turn = this.#namedCounts.get(source) ?? 0;
+      if (known !== undefined || isStruck || turn >= shareCount) continue;
+      this.#namedCounts.set(source, turn + 1);
       this.#lanes.set(key, {
         key,
         address,
         score: new PeerScore(),
+        turn,
+        isBudgeted,
         connection: undefined,
         isDialing: false,
         isLiar: false,
@@ -121,7 +148,7 @@ export class Swarm {
     const ready = this.#ready();
     // Who was never tried comes first, then who rested longest: addresses that lead nowhere keep nobody from being reached.
     const sinceMs = ({ score }: Lane) => Math.max(0, score.restUntilMs);
-    ready.sort((left, right) => sinceMs(left) - sinceMs(right));
+    ready.sort((left, right) => sinceMs(left) - sinceMs(right) || left.turn - right.turn);
     for (const lane of ready.slice(0, roomCount)) void this.#dial(lane);
   }
 
@@ -185,8 +212,8 @@ export class Swarm {
   /** Who may be dialed. */
   #ready(): Lane[] {
     const nowMs = this.#ports.clock.nowMs();
-    const isReady = ({ connection, isDialing, score }: Lane) =>
-      connection === undefined && !isDialing && !score.isGivenUp && score.restUntilMs <= nowMs;
+    const isReady = (lane: Lane) =>
+      lane.connection === undefined && !lane.isDialing && !this.isLost(lane) && lane.score.restUntilMs <= nowMs;
     return this.lanes.filter(isReady);
   }
 
@@ -198,6 +225,7 @@ export class Swarm {
         lane.isDialing = false;
         this.#dialingCount -= 1;
       });
+      this.#budget.reached(lane.key);
       if (this.#isClosed || lane.score.isBanned) {
         connection.close(protocolError('Nothing is wanted of this peer any more.'));
         return;
@@ -210,6 +238,7 @@ export class Swarm {
       const nowMs = this.#ports.clock.nowMs();
       const shoal = asShoalError(error);
       if (isOutOfHandles(shoal)) return lane.score.rest(nowMs + HANDLES_REST_MS);
+      this.#budget.failed(lane.key, nowMs);
       lane.score.failed(nowMs, this.#ports.random);
       this.#events.failed(lane, shoal);
     }

@@ -57,6 +57,11 @@ export class ScriptedTracker {
     }
   }
 
+  /** Sends this to all that are connected: a reply that it kept them waiting for. */
+  tellAll(reply: string): void {
+    for (const socket of this.#sockets) socket.write(reply);
+  }
+
   /** Ends all connections and frees the port, as a restart does. */
   async close(): Promise<void> {
     const server = this.#server;
