@@ -45,17 +45,12 @@ export function nameOfRecord(record: string): FileName {
 function marksOf(name: FileName, folded: string): string {
   if (name.length !== folded.length) return ODD;
   let marks = '';
-  let usedCount = 0;
-  for (let at = 0; at < name.length; at += 4) {
-    let mark = MARK;
-    for (let bit = 0; bit < 4; bit += 1) {
-      const [told, letter] = [name.charAt(at + bit), folded.charAt(at + bit)];
-      if (told === letter) continue;
-      if (letter.toUpperCase() !== told) return ODD;
-      mark |= 1 << bit;
-    }
-    marks += String.fromCharCode(mark);
-    if (mark !== MARK) usedCount = marks.length;
+  let mark = MARK;
+  for (let at = 0; at < name.length; at += 1) {
+    if (name.charCodeAt(at) === folded.charCodeAt(at)) continue;
+    if (folded.charAt(at).toUpperCase() !== name.charAt(at)) return ODD;
+    for (; marks.length < at >> 2; mark = MARK) marks += String.fromCharCode(mark);
+    mark |= 1 << (at & 3);
   }
-  return marks.slice(0, usedCount);
+  return marks + String.fromCharCode(mark);
 }
