@@ -92,7 +92,7 @@ describe('name index against its model', () => {
     );
   });
 
-  test('a walk gives each name once that is there the whole time, while others come and go, and room is had back', () => {
+  test('a walk gives each name once that is there the whole time, while others come and go, and their room is had back', () => {
     const random = seededRandom(4);
     const index = new NameIndex();
     const staying: FileName[] = [];
@@ -105,6 +105,7 @@ describe('name index against its model', () => {
       index.add(`Staying ${number}` as FileName);
       addSome(10);
     }
+    const fullBytes = index.keptBytes;
     const seen = walk((afterId) => {
       for (let removed = 0; removed < 500 && passing.length > 0; removed += 1) {
         index.remove(passing.splice(random.below(passing.length), 1)[0] ?? 0);
@@ -115,6 +116,7 @@ describe('name index against its model', () => {
     expect(seen.filter((name) => name.startsWith('Staying'))).toEqual(staying);
     expect(new Set(seen).size).toBe(seen.length);
     for (const id of passing) index.remove(id);
+    expect(index.keptBytes).toBeLessThan(fullBytes / 4);
     expect(walk((afterId) => index.list(afterId, 1000))).toEqual(staying);
   });
 });
@@ -163,6 +165,22 @@ describe('name index', () => {
     expect(first.nextId).toBeGreaterThan(1000);
     expect(first.nextId).toBeLessThan(last);
     expect(walk((afterId) => index.search('abcd', afterId, 10, 100_000))).toEqual(['abcd']);
+  });
+
+  test('50,000 names take 60 bytes each, and nearly nothing is kept when all but the last are gone, in whatever order', () => {
+    const random = seededRandom(7);
+    const index = new NameIndex();
+    const ids = Array.from({ length: 50_000 }, (_, number) => index.add(`Some file ${number} of 30 byte.mp4` as FileName));
+    expect(index.keptBytes).toBeLessThan(60 * ids.length);
+    for (let left = ids.length - 1; left > 0; left -= 1) index.remove(ids.splice(random.below(left), 1)[0] ?? 0);
+    expect(index.list(0, 10).names).toEqual(['Some file 49999 of 30 byte.mp4']);
+    expect(index.keptBytes).toBeLessThan(400_000);
+  });
+
+  test('names that come and go leave nothing', () => {
+    const index = new NameIndex();
+    for (let number = 0; number < 100_000; number += 1) index.remove(index.add(`passing ${number}` as FileName));
+    expect(index.keptBytes).toBeLessThan(400_000);
   });
 
   test('an empty index has one empty page', () => {

@@ -32,6 +32,11 @@ export class NameIndex {
   readonly #odd = new Map<number, FileName>();
   #lastId = 0;
 
+  /** Bytes of memory for the names, without the few that their records cannot tell. */
+  get keptBytes(): number {
+    return this.#shelves.reduce((sum, shelf) => sum + shelf.keptBytes, 0);
+  }
+
   /** Adds a name, which must not be there. Gives its id: 1 or more, and more than every id before. */
   add(name: FileName): number {
     this.#lastId += 1;

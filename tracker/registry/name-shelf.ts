@@ -6,7 +6,7 @@
  * another shelf. Invariant: `#ids` and `#starts` ascend; a name lives exactly where the byte at its start is not 0.
  */
 import { invariant } from '../../common/core/errors.js';
-import { GRAM_BLOCKS_COUNT, GramRows } from './gram-rows.js';
+import { GRAM_BLOCKS_COUNT, GRAM_ROWS_BYTES, GramRows } from './gram-rows.js';
 import { NAME_BYTE_MIN } from './name-record.js';
 
 const BLOCK_SHIFT = 12;
@@ -15,7 +15,7 @@ export const SHELF_BYTES = GRAM_BLOCKS_COUNT << BLOCK_SHIFT;
 const FIRST_NAMES_COUNT = 1024;
 const ID_DISTANCE_MAX = 0xffffffff;
 
-/** What is searched for: its bytes, and the rows of its trigrams. */
+/** What is searched for: its bytes, and the rows of its grams. */
 export interface Pattern {
   readonly bytes: Uint8Array;
   readonly rows: readonly number[];
@@ -52,6 +52,11 @@ export class NameShelf {
   /** Bytes of names that were removed. */
   get wastedBytes(): number {
     return this.#wastedBytes;
+  }
+
+  /** Bytes of memory that the shelf takes. */
+  get keptBytes(): number {
+    return this.#text.length + this.#ids.byteLength + this.#starts.byteLength + GRAM_ROWS_BYTES;
   }
 
   /** Id of the last name, removed or not; the first id where there is none. */
