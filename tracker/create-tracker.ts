@@ -15,9 +15,11 @@ import {
 } from '../common/core/limits.js';
 import type { PeerAddress } from '../common/core/peer-address.js';
 import type { Log } from '../common/node/log.js';
+import { packageVersion } from '../common/node/version.js';
 import type { Clock, Timer } from '../common/ports/clock.js';
 import type { ListenPort } from '../common/ports/net.js';
 import type { Random } from '../common/ports/random.js';
+import type { TrackerFigures } from '../common/wire/tracker-replies.js';
 import { TcpFrontend } from './frontend/tcp.js';
 import { TrackerLogic } from './logic.js';
 import { Registry } from './registry/registry.js';
@@ -50,19 +52,11 @@ export interface TrackerOptions {
   readonly sourceConnectionsMaxCount?: number;
 }
 
-export interface TrackerStats {
-  readonly connections: number;
-  readonly entries: number;
-  readonly peers: number;
-  readonly names: number;
-  readonly sources: number;
-}
-
 export interface Tracker {
   /** Where it listens. */
   readonly local: PeerAddress;
-  /** What it holds now; registrations that ended and are not yet swept are among them. */
-  stats(): TrackerStats;
+  /** What it holds now, and has done; registrations that ended and are not yet swept are among them. */
+  stats(): TrackerFigures;
   /** Stops accepting, sends what is queued, closes all connections. Idempotent; takes at most two seconds. */
   close(): Promise<void>;
 }
@@ -72,7 +66,11 @@ export async function createTracker(ports: TrackerPorts, options: TrackerOptions
   const settled = settleOptions(options);
   const { clock, log, listener } = ports;
   const registry = new Registry(ports, settled);
-  const logic = new TrackerLogic({ registry, log }, settled);
+  const [startedMs, version] = [clock.nowMs(), packageVersion()];
+  const surroundings = () => {
+    return { connections: frontend.connectionCount, udp: 0, uptime: Math.floor((clock.nowMs() - startedMs) / 1000), version };
+  };
+  const logic = new TrackerLogic({ registry, log, surroundings }, settled);
   const frontend = await TcpFrontend.listen({ listener, clock, log, logic }, settled);
   let sweepTimer: Timer;
   const armSweep = (): void => {
@@ -82,11 +80,10 @@ export async function createTracker(ports: TrackerPorts, options: TrackerOptions
     });
   };
   armSweep();
-  const stats = (): TrackerStats => ({ connections: frontend.connectionCount, ...registry.counts });
   let closing: Promise<void> | undefined;
   return {
     local: frontend.local,
-    stats,
+    stats: () => logic.figures(),
     close: () => {
       sweepTimer.cancel();
       closing ??= frontend.close();

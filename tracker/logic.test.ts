@@ -10,7 +10,8 @@ const LOCAL = '192.0.2.1';
 function makeTracker({ allowForeign = false } = {}) {
   const { log, lines } = listLog();
   const registry = new Registry({ random: seededRandom(1) }, { ttlMs: 60_000, entriesMaxCount: 1000, sourceEntriesMaxCount: 2 });
-  const logic = new TrackerLogic({ registry, log }, { intervalMs: 30_000, ttlMs: 60_000, allowForeign });
+  const surroundings = () => ({ connections: 3, udp: 4, uptime: 5, version: '0.1.0' });
+  const logic = new TrackerLogic({ registry, log, surroundings }, { intervalMs: 30_000, ttlMs: 60_000, allowForeign });
   const ask = (line: string, ip = '192.0.2.7', nowMs = 0): string =>
     logic.handle(parseTrackerRequest(line), { ip, localIp: LOCAL }, nowMs);
   return { ask, logic, lines, registry };

@@ -2,19 +2,28 @@
  * What the tracker answers. Pure, and the one door to the registry for every front end.
  *
  * It owns the rules of the contract: a source speaks for its own IP address only (unless `allowForeign`), `*` is the address it is
- * seen at, a name that nobody has is `OK 0`.
+ * seen at, a name that nobody has is `OK 0`. A front end says how long a reply may be; what does not fit is left for the next page.
  *
  * A peer on the tracker's own machine is seen at a loopback address, which is of no use to others. An asker from elsewhere is given
  * such a peer with the address at which that asker reached the tracker: the same machine, seen from there. An asker on the machine
  * itself is given it as it is kept. So `--tracker localhost` works for sharing on the tracker's machine.
  */
 import { asShoalError, ShoalError, WIRE_CODES } from '../common/core/errors.js';
-import { LOOKUP_ROWS_DEFAULT_COUNT, LOOKUP_ROWS_MAX_COUNT } from '../common/core/limits.js';
+import { LOOKUP_ROWS_DEFAULT_COUNT, PAGE_MAX_BYTES, PAGE_ROWS_DEFAULT_COUNT } from '../common/core/limits.js';
 import { formatPeerAddress, isLoopback, type PeerAddress, parseOwnAddress } from '../common/core/peer-address.js';
 import type { Log } from '../common/node/log.js';
 import { formatErr } from '../common/wire/tokens.js';
-import { formatLease, formatLookupRow, type LookupRow } from '../common/wire/tracker-replies.js';
-import type { TrackerRequest } from '../common/wire/tracker-requests.js';
+import {
+  formatContentRow,
+  formatLease,
+  formatLookupRow,
+  formatPeerRow,
+  formatStats,
+  type LookupRow,
+  type TrackerFigures,
+} from '../common/wire/tracker-replies.js';
+import { TRACKER_USAGES, type TrackerRequest, type TrackerVerb, withUsage } from '../common/wire/tracker-requests.js';
+import { type ReplyRoom, replyOfPage, replyOfRows } from './pages.js';
 import type { Holding } from './registry/holding.js';
 import type { Registry } from './registry/registry.js';
 import { sourceOf } from './registry/source-quotas.js';
@@ -32,34 +41,44 @@ export interface LogicOptions {
   readonly allowForeign: boolean;
 }
 
+export interface LogicParts {
+  readonly registry: Registry;
+  readonly log: Log;
+  /** What STATS tells and the logic cannot know. */
+  readonly surroundings: () => Pick<TrackerFigures, 'connections' | 'udp' | 'uptime' | 'version'>;
+}
+
+type Request<Verb extends TrackerVerb> = Extract<TrackerRequest, { verb: Verb }>;
+
+/** The room of a front end that cuts no reply: a page ends there, and nothing else is as long. */
+const PAGE_ROOM: ReplyRoom = { maxBytes: PAGE_MAX_BYTES };
+
 export class TrackerLogic {
   readonly #registry: Registry;
   readonly #options: LogicOptions;
   readonly #log: Log;
+  readonly #surroundings: LogicParts['surroundings'];
+  readonly #counts = { requests: 0, registers: 0, lookups: 0, searches: 0 };
 
-  constructor(parts: { readonly registry: Registry; readonly log: Log }, options: LogicOptions) {
+  constructor(parts: LogicParts, options: LogicOptions) {
     this.#registry = parts.registry;
     this.#log = parts.log;
+    this.#surroundings = parts.surroundings;
     this.#options = options;
   }
 
-  /** The whole reply, each line with its LF. Never throws. */
-  handle(request: TrackerRequest, source: Source, nowMs: number): string {
+  /** What STATS tells. */
+  figures(): TrackerFigures {
+    return { ...this.#registry.counts, ...this.#counts, ...this.#surroundings() };
+  }
+
+  /** The whole reply, each line with its LF, within `room` wherever it has rows. Never throws. */
+  handle(request: TrackerRequest, source: Source, nowMs: number, room = PAGE_ROOM): string {
+    this.#counts.requests += 1;
     try {
-      switch (request.verb) {
-        case 'REGISTER':
-          return this.#register(request, source, nowMs);
-        case 'LOOKUP':
-          return this.#lookup(request, source, nowMs);
-        case 'UNREGISTER':
-          return this.#unregister(request, source, nowMs);
-        case 'ALIVE':
-          return this.#alive(request, source, nowMs);
-        default:
-          throw new ShoalError('UNKNOWN_COMMAND', 'remote', `${request.verb} is not answered yet.`);
-      }
+      return this.#answer(request, source, nowMs, room);
     } catch (error) {
-      return this.refusal(error);
+      return this.refusal(withUsage(error, request.verb));
     }
   }
 
@@ -72,36 +91,100 @@ export class TrackerLogic {
     return formatErr('INTERNAL', 'The tracker made a mistake; it is in its log.');
   }
 
-  #register(request: Extract<TrackerRequest, { verb: 'REGISTER' }>, source: Source, nowMs: number): string {
+  #answer(request: TrackerRequest, source: Source, nowMs: number, room: ReplyRoom): string {
+    switch (request.verb) {
+      case 'REGISTER':
+        return this.#register(request, source, nowMs);
+      case 'LOOKUP':
+        return this.#lookup(request, source, nowMs, room);
+      case 'INFO':
+        return this.#info(request, nowMs, room);
+      case 'SEARCH':
+      case 'LIST':
+        return this.#contents(request, nowMs, room);
+      case 'WITHDRAW':
+        return this.#withdraw(request, source, nowMs);
+      case 'UNREGISTER':
+        return this.#unregister(request, source, nowMs);
+      case 'JOIN':
+        return this.#join(request, source, nowMs);
+      case 'ALIVE':
+        return this.#alive(request, source, nowMs);
+      case 'PEERS':
+        return this.#peers(request, source, nowMs, room);
+      case 'STATS':
+        return formatStats(this.figures());
+      case 'HELP':
+        return `OK ${USAGE_LINES.length}\n${USAGE_LINES.join('')}`;
+      case 'QUIT':
+        return 'OK\n';
+    }
+  }
+
+  #register(request: Request<'REGISTER'>, source: Source, nowMs: number): string {
+    this.#counts.registers += 1;
     const { name, sizeBytes, attributes } = request;
     const address = this.#ownAddress(request.address, source);
-    const { root, haveChunks, load } = attributes;
+    const { root, haveChunks, load, type, checksum } = attributes;
     const { intervalMs, ttlMs } = this.#options;
-    const registration = { name, sizeBytes, root, haveChunks, load, address, source: sourceOf(source.ip) };
+    const registration = { name, sizeBytes, root, haveChunks, load, type, checksum, address, source: sourceOf(source.ip) };
     if (this.#registry.register(registration, nowMs)) {
       this.#log.debug({ name, sizeBytes, root, address: formatPeerAddress(address) }, 'registered');
     }
     return formatLease({ intervalMs, ttlMs, address });
   }
 
-  #lookup(request: Extract<TrackerRequest, { verb: 'LOOKUP' }>, source: Source, nowMs: number): string {
-    const maxCount = Math.min(request.maxCount ?? LOOKUP_ROWS_DEFAULT_COUNT, LOOKUP_ROWS_MAX_COUNT);
-    const holdings = this.#registry.lookup(request.content, maxCount, nowMs);
-    let reply = `OK ${holdings.length}\n`;
-    for (const holding of holdings) reply += formatLookupRow(rowFor(holding, source));
-    return reply;
+  #lookup({ content, maxCount }: Request<'LOOKUP'>, source: Source, nowMs: number, room: ReplyRoom): string {
+    this.#counts.lookups += 1;
+    const holdings = this.#registry.lookup(content, maxCount ?? LOOKUP_ROWS_DEFAULT_COUNT, nowMs);
+    return replyOfRows(holdings, room, (holding) => formatLookupRow(rowFor(holding, source)));
   }
 
-  #unregister(request: Extract<TrackerRequest, { verb: 'UNREGISTER' }>, source: Source, nowMs: number): string {
+  #info({ content, maxCount }: Request<'INFO'>, nowMs: number, room: ReplyRoom): string {
+    return replyOfRows(this.#registry.info(content, maxCount ?? PAGE_ROWS_DEFAULT_COUNT, nowMs), room, formatContentRow);
+  }
+
+  #contents(request: Request<'SEARCH' | 'LIST'>, nowMs: number, { maxBytes }: ReplyRoom): string {
+    if (request.verb === 'SEARCH') this.#counts.searches += 1;
+    const ask = (maxCount: number) => {
+      const page = { after: request.after, maxCount, maxBytes };
+      return request.verb === 'SEARCH' ? this.#registry.search(request.text, page, nowMs) : this.#registry.list(page, nowMs);
+    };
+    return replyOfPage(ask, request.maxCount ?? PAGE_ROWS_DEFAULT_COUNT, { maxBytes }, formatContentRow);
+  }
+
+  #peers({ after, group, maxCount }: Request<'PEERS'>, source: Source, nowMs: number, { maxBytes }: ReplyRoom): string {
+    const ask = (count: number) => this.#registry.peers({ after, group, maxCount: count, maxBytes }, nowMs);
+    return replyOfPage(ask, maxCount ?? PAGE_ROWS_DEFAULT_COUNT, { maxBytes }, (peer) =>
+      formatPeerRow({ ...peer, address: addressFor(peer.address, source) }),
+    );
+  }
+
+  #withdraw({ name, address: text, root }: Request<'WITHDRAW'>, source: Source, nowMs: number): string {
+    const address = this.#ownAddress(text, source);
+    const count = this.#registry.withdraw(name, address, root, nowMs);
+    if (count > 0) this.#log.debug({ name, root, address: formatPeerAddress(address), count }, 'withdrawn');
+    return `OK ${count}\n`;
+  }
+
+  #join({ address: text, load, acceptBytes, group }: Request<'JOIN'>, source: Source, nowMs: number): string {
+    const address = this.#ownAddress(text, source);
+    this.#registry.join({ address, source: sourceOf(source.ip), load, acceptBytes, group }, nowMs);
+    const { intervalMs, ttlMs } = this.#options;
+    return formatLease({ intervalMs, ttlMs, address });
+  }
+
+  #unregister(request: Request<'UNREGISTER'>, source: Source, nowMs: number): string {
     const address = this.#ownAddress(request.address, source);
     const count = this.#registry.unregister(address, nowMs);
     if (count > 0) this.#log.debug({ address: formatPeerAddress(address), count }, 'unregistered');
     return `OK ${count}\n`;
   }
 
-  #alive(request: Extract<TrackerRequest, { verb: 'ALIVE' }>, source: Source, nowMs: number): string {
+  #alive(request: Request<'ALIVE'>, source: Source, nowMs: number): string {
     const address = this.#ownAddress(request.address, source);
-    if (!this.#registry.alive(address, request.load, nowMs)) {
+    const { load, acceptBytes } = request;
+    if (!this.#registry.alive(address, { load, acceptBytes }, nowMs)) {
       throw new ShoalError('NOT_FOUND', 'remote', 'Nothing is registered at this address; register again.');
     }
     const { intervalMs, ttlMs } = this.#options;
@@ -127,10 +210,16 @@ export class TrackerLogic {
   }
 }
 
+const USAGE_LINES = Object.values(TRACKER_USAGES).map((usage) => `${usage}\n`);
+
+/** A peer's address as the asker can reach it. */
+function addressFor(address: PeerAddress, source: Source): PeerAddress {
+  return isLoopback(address.ip) && !isLoopback(source.ip) ? { ip: source.localIp, port: address.port } : address;
+}
+
 function rowFor({ content, peer, haveChunks }: Holding, source: Source): LookupRow {
-  const isHere = isLoopback(peer.address.ip) && !isLoopback(source.ip);
   const row: { -readonly [K in keyof LookupRow]: LookupRow[K] } = {
-    address: isHere ? { ip: source.localIp, port: peer.address.port } : peer.address,
+    address: addressFor(peer.address, source),
     sizeBytes: content.sizeBytes,
     root: content.root,
   };

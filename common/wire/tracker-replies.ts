@@ -85,6 +85,9 @@ const STATS_KEYS = [
   'udp',
 ] as const;
 
+/** What a tracker has and has done since it began. `uptime` is in seconds. */
+export type TrackerFigures = { readonly [Key in (typeof STATS_KEYS)[number]]: number } & { readonly version: string };
+
 /** What a tracker tells of itself; what it does not tell is `undefined`. */
 export type TrackerStats = { readonly [Key in (typeof STATS_KEYS)[number]]?: number | undefined } & {
   readonly version?: string | undefined;

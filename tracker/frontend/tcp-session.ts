@@ -54,6 +54,8 @@ export class TcpSession implements StreamHandlers {
   #held: Buffer | undefined;
   #isWaiting = false;
   #badLineCount = 0;
+  /** Nothing after the line that is being answered is: it said QUIT, or it was one mistake too many. */
+  #isLeaving = false;
   /** When the last byte came; when the unfinished line began; when the client last took a reply. */
   #heardMs: number;
   #lineMs = 0;
@@ -150,19 +152,18 @@ export class TcpSession implements StreamHandlers {
     const wasMidLine = this.#splitter.isMidLine;
     let output = '';
     let lineCount = 0;
-    let isLast = false;
     const taken = this.#splitter.push(bytes, (event) => {
       lineCount += 1;
       const reply = this.#reply(event, nowMs);
       output += reply;
-      isLast = event.kind === 'too-long' || this.#badLineCount >= BAD_LINES_MAX_COUNT;
-      if (isLast || lineCount >= TRACKER_TURN_LINES_COUNT || output.length >= TRACKER_OUTPUT_PAUSE_BYTES) return false;
+      if (event.kind === 'too-long' || this.#badLineCount >= BAD_LINES_MAX_COUNT) this.#isLeaving = true;
+      if (this.#isLeaving || lineCount >= TRACKER_TURN_LINES_COUNT || output.length >= TRACKER_OUTPUT_PAUSE_BYTES) return false;
       // Most requests take microseconds, and a clock too; the few heavy ones are told by their long replies.
       return reply.length < LINE_MAX_BYTES / 4 || this.#clock.nowMs() - nowMs < TRACKER_TURN_MS;
     });
     if (this.#splitter.isMidLine && (!wasMidLine || lineCount > 0)) this.#lineMs = nowMs;
     if (output !== '') this.#stream.write(output);
-    if (isLast) {
+    if (this.#isLeaving) {
       this.#close();
       return;
     }
@@ -195,7 +196,9 @@ export class TcpSession implements StreamHandlers {
       return '';
     } else {
       try {
-        reply = this.#logic.handle(parseTrackerRequest(event.text), this.source, nowMs);
+        const request = parseTrackerRequest(event.text);
+        if (request.verb === 'QUIT') this.#isLeaving = true;
+        reply = this.#logic.handle(request, this.source, nowMs);
       } catch (error) {
         reply = this.#logic.refusal(error);
       }

@@ -18,7 +18,7 @@ export class SessionBench {
 
   constructor() {
     const logic = new TrackerLogic(
-      { registry: this.registry, log: listLog().log },
+      { registry: this.registry, log: listLog().log, surroundings: () => ({ connections: 1, udp: 0, uptime: 0, version: '0' }) },
       { intervalMs: 30_000, ttlMs: 60_000, allowForeign: false },
     );
     const owner = {
