@@ -24,8 +24,22 @@ import {
 } from './wire/peer-documents.js';
 import { formatHaveNews, formatPeerRequest, parseHaveNews, parsePeerRequest } from './wire/peer-lines.js';
 import { formatErr, parseErr } from './wire/tokens.js';
-import { formatLease, formatLookupRow, parseLease, parseLookupRow, parseOkCount } from './wire/tracker-replies.js';
-import { formatTrackerRequest, parseTrackerRequest } from './wire/tracker-requests.js';
+import {
+  formatContentRow,
+  formatLease,
+  formatLookupRow,
+  formatPageHead,
+  formatPeerRow,
+  formatStats,
+  parseContentRow,
+  parseLease,
+  parseLookupRow,
+  parseOkCount,
+  parsePageHead,
+  parsePeerRow,
+  parseStats,
+} from './wire/tracker-replies.js';
+import { formatTrackerRequest, parseTrackerRequest, TRACKER_USAGES, type TrackerVerb } from './wire/tracker-requests.js';
 
 const text = readFileSync(join(repoRoot, 'common/PROTOCOL.md'), 'utf8');
 
@@ -52,6 +66,31 @@ function tableUnder(heading: string): string[][] {
     );
 }
 
+const rowsWrittenAgain: Partial<Record<TrackerVerb, (line: string) => string>> = {
+  LOOKUP: (line) => formatLookupRow(parseLookupRow(line)),
+  INFO: (line) => formatContentRow(parseContentRow(line)),
+  SEARCH: (line) => formatContentRow(parseContentRow(line)),
+  LIST: (line) => formatContentRow(parseContentRow(line)),
+  PEERS: (line) => formatPeerRow(parsePeerRow(line)),
+  HELP: (line) => `${Object.values(TRACKER_USAGES).find((usage) => usage === line)}\n`,
+};
+
+/** A reply as the code writes what it has read of it. */
+function writtenAgain(verb: TrackerVerb, [head = '', ...rows]: readonly string[]): string[] {
+  const error = parseErr(head);
+  if (error !== undefined) return [formatErr('NOT_FOUND', error.message)];
+  const again = rowsWrittenAgain[verb];
+  if (again !== undefined) {
+    const page = parsePageHead(head, 1000);
+    expect(page.rowCount).toBe(rows.length);
+    return [formatPageHead(page), ...rows.map(again)];
+  }
+  if (verb === 'QUIT') return ['OK\n'];
+  if (verb === 'STATS') return [formatStats(parseStats(head))];
+  if (verb === 'UNREGISTER' || verb === 'WITHDRAW') return [`OK ${parseOkCount(head, 100)}\n`];
+  return [formatLease(parseLease(head))];
+}
+
 describe('PROTOCOL.md', () => {
   test.each([...exampleBlocks()])('shows %s as the code computes it', (name, expected) => {
     expect(block(name).join('\n')).toBe(expected);
@@ -72,24 +111,19 @@ describe('PROTOCOL.md', () => {
   });
 
   test('gives tracker requests that are read and written again as they stand, and replies that fit them', () => {
-    let verb = '';
-    let rows = 0;
-    for (const line of block('tracker-lines').map((one) => one.slice(2))) {
-      const error = parseErr(line);
-      if (/^[A-Z]+ /.test(line) && !/^(OK|ERR) /.test(line)) {
-        expect(rows).toBe(0);
-        const request = parseTrackerRequest(line);
-        verb = request.verb;
-        expect(formatTrackerRequest(request)).toBe(`${line}\n`);
-      } else if (error !== undefined) expect(formatErr('NOT_FOUND', error.message)).toBe(`${line}\n`);
-      else if (rows > 0) {
-        rows -= 1;
-        expect(formatLookupRow(parseLookupRow(line))).toBe(`${line}\n`);
-      } else if (verb === 'LOOKUP') rows = parseOkCount(line, 100);
-      else if (verb === 'UNREGISTER') expect(parseOkCount(line, 100)).toBe(1);
-      else expect(formatLease(parseLease(line))).toBe(`${line}\n`);
+    const shown = new Set<TrackerVerb>();
+    for (const exchange of block('tracker-lines').join('\n').split(/^> /m).slice(1)) {
+      const [line = '', ...reply] = exchange.trimEnd().split('\n< ');
+      const request = parseTrackerRequest(line);
+      expect(formatTrackerRequest(request)).toBe(`${line}\n`);
+      expect(writtenAgain(request.verb, reply)).toEqual(reply.map((one) => `${one}\n`));
+      shown.add(request.verb);
     }
-    expect(rows).toBe(0);
+    expect([...shown].sort()).toEqual(Object.keys(TRACKER_USAGES).sort());
+  });
+
+  test('shows each request as HELP does', () => {
+    for (const usage of Object.values(TRACKER_USAGES)) expect(text).toContain(`\n    ${usage}\n`);
   });
 
   test('gives peer requests and news that are read and written again as they stand', () => {
