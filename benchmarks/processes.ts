@@ -146,9 +146,14 @@ export class CommandProcess extends LocalProcess {
   }
 }
 
-/** Starts a tracker on a free port; returns it and its address. */
-export async function startTracker(folder: string, isProbed = true): Promise<{ tracker: CommandProcess; address: string }> {
-  const tracker = new CommandProcess('tracker', ['--host', '127.0.0.1', '--port', '0', '--log-level', 'warn'], folder, isProbed);
+/** Starts a tracker on a free port, with more flags where they are given; returns it and its address. */
+export async function startTracker(
+  folder: string,
+  isProbed = true,
+  flags: readonly string[] = [],
+): Promise<{ tracker: CommandProcess; address: string }> {
+  const args = ['--host', '127.0.0.1', '--port', '0', '--log-level', 'warn', ...flags];
+  const tracker = new CommandProcess('tracker', args, folder, isProbed);
   const line = await tracker.line('tracker listening on ');
   return { tracker, address: line.split(' ').at(-1) ?? '' };
 }

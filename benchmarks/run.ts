@@ -12,7 +12,7 @@ import { runProgram, USUAL_OPTIONS, type UsualSettings, usualSettings } from './
 import { benchPlan } from './plan.js';
 import { originOf, reportText, type Section, saveReport, sectionText } from './report.js';
 import { benchSizes } from './sizes.js';
-import { benchTracker } from './tracker.js';
+import { benchRequests } from './tracker/requests.js';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PARTS = ['hash', 'plan', 'fetch', 'sizes', 'tracker', 'memory'] as const;
@@ -48,7 +48,7 @@ function settingsOf(args: readonly string[]): Settings | undefined {
   return { ...usualSettings(values), parts: chosen };
 }
 
-function measure(part: Part, { isQuick, sizeBytes, runCount, directory }: Settings): Promise<Section> {
+async function measure(part: Part, { isQuick, sizeBytes, runCount, directory }: Settings): Promise<Section> {
   const usualBytes = sizeBytes ?? (isQuick ? 256 : 1024) * MIB;
   const usualRuns = runCount ?? (isQuick ? 3 : 5);
   switch (part) {
@@ -61,7 +61,14 @@ function measure(part: Part, { isQuick, sizeBytes, runCount, directory }: Settin
     case 'sizes':
       return benchSizes({ sizesBytes: [1, 2, 4, 8].map((times) => times * usualBytes), runCount: runCount ?? 3, directory });
     case 'tracker':
-      return benchTracker({ runCount: usualRuns, runMs: isQuick ? 500 : 2000 });
+      return (
+        await benchRequests({
+          runCount: usualRuns,
+          runMs: isQuick ? 500 : 2000,
+          newCount: isQuick ? 50_000 : 200_000,
+          hasOthers: false,
+        })
+      ).section;
     case 'memory':
       return benchFetch({
         sizeBytes: sizeBytes ?? (isQuick ? 1024 : 4096) * MIB,
