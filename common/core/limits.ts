@@ -129,6 +129,42 @@ export const TRACKER_REPLY_DEADLINE_MS = 5000;
 /** Requests on the way to one tracker: hides the round trip, and their replies fit in TRACKER_OUTPUT_PAUSE_BYTES. */
 export const TRACKER_PIPELINE_MAX_COUNT = 256;
 
+/** Bytes of a datagram of the UDP index: what passes every usual link without being cut into fragments. */
+export const INDEX_DATAGRAM_MAX_BYTES = 1200;
+
+/** How many times as long as its request a reply may be while the asker's address is unproven: what a forged address can be made to get. */
+export const INDEX_UNPROVEN_REPLY_RATIO = 3;
+
+/** Milliseconds of a slot of time to which a cookie is bound; it is good in that one and in the next. */
+export const INDEX_COOKIE_SLOT_MS = 60_000;
+
+/** Cookies remembered of one slot, so that each address costs its computation once: 16,384 clients at once, 4 MiB. */
+export const INDEX_COOKIES_KEPT_COUNT = 16_384;
+
+/** Addresses of which the last sequence number is remembered, at most twice as many: 65,536 clients, 8 MiB. */
+export const INDEX_SEQUENCES_KEPT_COUNT = 32_768;
+
+/** Requests a second of one source whose address is proven, and where it is not; so many at once, too. Loopback is exempt. */
+export const INDEX_SOURCE_REQUESTS_COUNT = 10_000;
+export const INDEX_UNPROVEN_REQUESTS_COUNT = 1000;
+
+/** Sources whose rate is counted apart; more of them share what they may ask. Fixed memory: 1 MiB for each kind of rate. */
+export const INDEX_RATE_SLOTS_COUNT = 65_536;
+
+/** Times that a UDP request is sent before its tracker counts as gone; about ten seconds in all. */
+export const INDEX_TRIES_MAX_COUNT = 7;
+
+/** Milliseconds until a UDP request is sent again, doubled each time, and the longest of them. */
+export const INDEX_RETRY_FIRST_MS = 250;
+export const INDEX_RETRY_LAST_MS = 2000;
+
+/** UDP requests on the way to one tracker: at first, and at most. Its socket's buffer must hold those of several clients. */
+export const INDEX_WINDOW_START_COUNT = 16;
+export const INDEX_WINDOW_MAX_COUNT = 256;
+
+/** Names that requests of one sequence number may be about; then all that are on the way are waited for, and the next number begins. */
+export const INDEX_EPOCH_NAMES_COUNT = 4096;
+
 /** Milliseconds for saying goodbye to all trackers when a peer stops. */
 export const UNREGISTER_DEADLINE_MS = 3000;
 

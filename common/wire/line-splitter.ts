@@ -6,6 +6,7 @@
  * Invariant: what is held between calls is shorter than LINE_MAX_BYTES.
  */
 import { LINE_MAX_BYTES } from '../core/limits.js';
+import { decodeUtf8 } from './text.js';
 
 export type LineEvent =
   | { readonly kind: 'line'; readonly text: string }
@@ -14,7 +15,6 @@ export type LineEvent =
 
 const LF = 0x0a;
 const CR = 0x0d;
-const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 export class LineSplitter {
   #held: Buffer = Buffer.alloc(0);
@@ -62,13 +62,6 @@ export class LineSplitter {
 }
 
 function decodeLine(line: Buffer): LineEvent {
-  const text = line.at(-1) === CR ? line.subarray(0, -1) : line;
-  // latin1 is several times faster than a decoder, and equal to UTF-8 where every byte is ASCII, as in nearly every line.
-  const ascii = text.toString('latin1');
-  if (!/[\x80-\xff]/.test(ascii)) return { kind: 'line', text: ascii };
-  try {
-    return { kind: 'line', text: strictDecoder.decode(text) };
-  } catch {
-    return { kind: 'not-utf8' };
-  }
+  const text = decodeUtf8(line.at(-1) === CR ? line.subarray(0, -1) : line);
+  return text === undefined ? { kind: 'not-utf8' } : { kind: 'line', text };
 }
