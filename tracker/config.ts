@@ -10,6 +10,7 @@ import { settleOptions, type TrackerOptions } from './create-tracker.js';
 export const TRACKER_FLAGS: readonly FlagSpec[] = [
   { name: 'host', type: 'text', value: 'address', help: 'address to listen at; :: is IPv6 and IPv4', default: '0.0.0.0' },
   { name: 'port', type: 'text', value: 'port', help: 'port to listen at; 0 takes a free one', default: '4700' },
+  { name: 'udp', type: 'switch', help: 'answer over UDP too, on the same port (the default); --no-udp answers over TCP alone' },
   { name: 'interval', type: 'text', value: 'duration', help: 'how often peers shall tell that they are there', default: '30s' },
   { name: 'ttl', type: 'text', value: 'duration', help: 'when a silent peer is forgotten (default twice the interval: 60s)' },
   { name: 'allow-foreign', type: 'switch', help: 'let a client register other IP addresses than its own' },
@@ -58,6 +59,7 @@ export function parseTrackerOptions(input: CommandInput): Required<TrackerOption
   return settleOptions({
     host: input.text('host') ?? '',
     port: count('port', 0, 65_535),
+    isUdp: input.switch('udp') !== false,
     intervalMs,
     ttlMs,
     allowForeign: input.switch('allow-foreign') === true,

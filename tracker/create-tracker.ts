@@ -1,5 +1,5 @@
 /**
- * A whole tracker from its parts: registry, logic, front end, and the timer that gives back the memory of ended leases.
+ * A whole tracker from its parts: registry, logic, front ends, and the timer that gives back the memory of ended leases.
  *
  * It never touches the system but through its ports, so that the simulator runs the same tracker. Everything it knows is in memory and
  * goes with it; peers register again by themselves.
@@ -17,10 +17,11 @@ import type { PeerAddress } from '../common/core/peer-address.js';
 import type { Log } from '../common/node/log.js';
 import { packageVersion } from '../common/node/version.js';
 import type { Clock, Timer } from '../common/ports/clock.js';
+import type { DatagramPort } from '../common/ports/datagram.js';
 import type { ListenPort } from '../common/ports/net.js';
 import type { Random } from '../common/ports/random.js';
 import type { TrackerFigures } from '../common/wire/tracker-replies.js';
-import { TcpFrontend } from './frontend/tcp.js';
+import { type Frontends, openFrontends } from './frontend/open.js';
 import { TrackerLogic } from './logic.js';
 import { Registry } from './registry/registry.js';
 
@@ -28,6 +29,8 @@ export interface TrackerPorts {
   readonly clock: Clock;
   readonly random: Random;
   readonly listener: ListenPort;
+  /** Absent: it answers over TCP alone. */
+  readonly datagrams?: DatagramPort;
   readonly log: Log;
 }
 
@@ -36,6 +39,8 @@ export interface TrackerOptions {
   readonly host?: string;
   /** 0 to 65,535; 0 takes a free one. Default 4700. */
   readonly port?: number;
+  /** Whether it answers over UDP too, on the same port. Default yes. */
+  readonly isUdp?: boolean;
   /** Milliseconds in which a peer shall register again or say ALIVE: whole seconds, 1 s to 1 h. Default 30 s. */
   readonly intervalMs?: number;
   /** Milliseconds after which it is forgotten without: whole seconds, more than `intervalMs`, at most 24 h. Default twice `intervalMs`. */
@@ -67,11 +72,18 @@ export async function createTracker(ports: TrackerPorts, options: TrackerOptions
   const { clock, log, listener } = ports;
   const registry = new Registry(ports, settled);
   const [startedMs, version] = [clock.nowMs(), packageVersion()];
-  const surroundings = () => {
-    return { connections: frontend.connectionCount, udp: 0, uptime: Math.floor((clock.nowMs() - startedMs) / 1000), version };
-  };
+  let frontends: Frontends | undefined;
+  const surroundings = () => ({
+    // Asked for early by a client of the one that is open while the other is being opened.
+    connections: frontends?.tcp.connectionCount ?? 0,
+    udp: frontends?.udp?.requestCount ?? 0,
+    uptime: Math.floor((clock.nowMs() - startedMs) / 1000),
+    version,
+  });
   const logic = new TrackerLogic({ registry, log, surroundings }, settled);
-  const frontend = await TcpFrontend.listen({ listener, clock, log, logic }, settled);
+  const datagrams = settled.isUdp ? ports.datagrams : undefined;
+  frontends = await openFrontends({ listener, datagrams, random: ports.random, clock, log, logic }, settled);
+  const { tcp, udp } = frontends;
   let sweepTimer: Timer;
   const armSweep = (): void => {
     sweepTimer = clock.setTimer('tracker leases', TRACKER_SWEEP_MS, () => {
@@ -82,11 +94,11 @@ export async function createTracker(ports: TrackerPorts, options: TrackerOptions
   armSweep();
   let closing: Promise<void> | undefined;
   return {
-    local: frontend.local,
+    local: tcp.local,
     stats: () => logic.figures(),
     close: () => {
       sweepTimer.cancel();
-      closing ??= frontend.close();
+      closing ??= Promise.all([udp?.close(), tcp.close()]).then(() => undefined);
       return closing;
     },
   };
@@ -98,6 +110,7 @@ export function settleOptions(options: TrackerOptions): Required<TrackerOptions>
   const settled: Required<TrackerOptions> = {
     host: '0.0.0.0',
     port: 4700,
+    isUdp: true,
     ttlMs: 2 * intervalMs,
     allowForeign: false,
     entriesMaxCount: TRACKER_ENTRIES_DEFAULT_COUNT,
@@ -124,6 +137,7 @@ const isSeconds = (ms: number, minMs: number, maxMs: number): boolean => isWhole
 const BOUNDS: Readonly<Record<keyof TrackerOptions, Bound>> = {
   host: { rule: 'an address or a host name', isGood: ({ host }) => host !== '' },
   port: { rule: '0 to 65535', isGood: ({ port }) => isWhole(port, 0, 65_535) },
+  isUdp: { rule: 'true or false', isGood: ({ isUdp }) => typeof isUdp === 'boolean' },
   intervalMs: { rule: 'whole seconds from 1 s to 1 h', isGood: ({ intervalMs }) => isSeconds(intervalMs, 1000, 3_600_000) },
   ttlMs: {
     rule: 'whole seconds, more than the interval and at most 24 h',

@@ -2,7 +2,7 @@
  * The real hash functions, and the one door to their libraries. BLAKE3 is native where the platform has the binary, and
  * WebAssembly elsewhere (several times slower, same bytes).
  */
-import { createHash } from 'node:crypto';
+import { createHash, createHmac } from 'node:crypto';
 import { createRequire } from 'node:module';
 import type { HashFunction, HashName } from '../core/hash.js';
 
@@ -27,4 +27,9 @@ const FUNCTIONS: Readonly<Record<HashName, HashFunction>> = {
 /** The function that a manifest's `hash` names. */
 export function hashFunction(name: HashName): HashFunction {
   return FUNCTIONS[name];
+}
+
+/** HMAC-SHA256 (RFC 2104): 32 bytes that only who knows the key can compute. */
+export function hmacSha256(key: Uint8Array, text: string): Uint8Array {
+  return createHmac('sha256', key).update(text).digest();
 }

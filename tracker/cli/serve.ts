@@ -3,6 +3,7 @@ import { formatPeerAddress } from '../../common/core/peer-address.js';
 import { realClock, realRandom } from '../../common/node/clock.js';
 import { createLog, type LogLevel } from '../../common/node/log.js';
 import { tcpListener } from '../../common/node/tcp.js';
+import { udpPort } from '../../common/node/udp.js';
 import { createTracker, type TrackerOptions } from '../create-tracker.js';
 
 /** Exit codes of a process that a signal ended, by the usual rule of 128 and the signal's number. */
@@ -11,10 +12,11 @@ const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 /** Resolves with 0 after the first SIGINT or SIGTERM and a clean end; the second one exits at once. Throws as `createTracker` does. */
 export async function serve(options: Required<TrackerOptions>, logLevel: LogLevel): Promise<number> {
   const log = createLog('tracker', logLevel);
-  const tracker = await createTracker({ clock: realClock, random: realRandom, listener: tcpListener, log }, options);
+  const ports = { clock: realClock, random: realRandom, listener: tcpListener, datagrams: udpPort, log };
+  const tracker = await createTracker(ports, options);
   const signalled = firstSignal();
-  const { intervalMs, ttlMs, allowForeign } = options;
-  log.info({ address: formatPeerAddress(tracker.local), intervalMs, ttlMs, allowForeign }, 'tracker started');
+  const { intervalMs, ttlMs, allowForeign, isUdp } = options;
+  log.info({ address: formatPeerAddress(tracker.local), intervalMs, ttlMs, allowForeign, isUdp }, 'tracker started');
   process.stdout.write(`tracker listening on ${formatPeerAddress(tracker.local)}\n`);
   const signal = await signalled;
   log.info({ signal, ...tracker.stats() }, 'tracker stopping');
