@@ -17,9 +17,6 @@ export const INDEX_HEADER_BYTES = 9;
 /** Where a text does not fit in a datagram. */
 const HOW_LONG = `A datagram has at most ${INDEX_DATAGRAM_MAX_BYTES} bytes; ask over TCP.`;
 
-/** A transaction id, and a cookie: 8 bytes as 16 lower-case hex digits. */
-const HEX_16 = /^[0-9a-f]{16}$/;
-
 /** What a client sends who has no cookie yet: a request so long that the tracker may answer it with one. */
 export const NO_COOKIE = '0'.repeat(16);
 
@@ -127,10 +124,6 @@ export function encodeChallenge(id: string, cookie: string): Uint8Array {
 
 /** Bytes of every challenge. */
 export const CHALLENGE_BYTES = INDEX_HEADER_BYTES + `DENIED cookie=${NO_COOKIE}`.length;
-
-export function isCookie(text: string): boolean {
-  return HEX_16.test(text);
-}
 
 const [R, S, O, T, Q, A, E] = Buffer.from('RSOTQAE') as unknown as [number, number, number, number, number, number, number];
 

@@ -4,6 +4,7 @@ import fc from 'fast-check';
 import { ShoalError } from '../../common/core/errors.js';
 import {
   INDEX_COOKIE_SLOT_MS,
+  INDEX_DATAGRAM_MAX_BYTES,
   INDEX_SOURCE_REQUESTS_COUNT,
   INDEX_UNPROVEN_REQUESTS_COUNT,
   LOG_GATE_LINES_COUNT,
@@ -109,6 +110,27 @@ describe('the UDP index', () => {
     await world.clock.run({ untilMs: 3 * INDEX_COOKIE_SLOT_MS });
     expect(await peer.ask('R', text)).toMatch(/^E DENIED cookie=/);
     expect(await peer.askProven('R', 'a 6 *:5000')).toMatch(/^A OK /);
+    await world.tracker.close();
+  });
+
+  test('UD3: a list that is longer than a datagram is given in pages that fit, to who is proven', async () => {
+    const world = await DatagramWorld.start();
+    const peer = await world.stranger('10.0.0.7');
+    for (let at = 0; at < 60; at += 1) await peer.askProven('R', `${'x'.repeat(40)}${at} 6 *:5000 root=${ROOT}`);
+    expect(await (await world.stranger('10.0.0.8')).ask('O', 'max=100')).toMatch(/^E DENIED cookie=/);
+    const names: string[] = [];
+    let next = '';
+    do {
+      const [first = '', ...rows] = (await peer.askProven('O', `max=100${next}`)).split('\n');
+      expect(first).toMatch(new RegExp(`^A OK ${rows.length}( next=\\S+)?$`));
+      names.push(...rows.map((row) => row.split(' ')[0] ?? ''));
+      next = first.includes(' next=') ? ` after=${first.split(' next=')[1]}` : '';
+    } while (next !== '');
+    expect(new Set(names).size).toBe(60);
+    expect(names).toHaveLength(60);
+    const longest = Math.max(...peer.received.map((bytes) => bytes.length));
+    expect(longest).toBeLessThanOrEqual(INDEX_DATAGRAM_MAX_BYTES);
+    expect(longest).toBeGreaterThan(INDEX_DATAGRAM_MAX_BYTES - 200);
     await world.tracker.close();
   });
 
