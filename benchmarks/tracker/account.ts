@@ -1,6 +1,9 @@
 /** What the system says of a process and allows to it. From `/proc`; NaN where there is none. */
 import { readFileSync } from 'node:fs';
 
+/** Files that this process and the tracker have open for themselves. */
+const OWN_FILES_COUNT = 200;
+
 function statusBytes(processId: number | undefined, key: string): number {
   try {
     const found = new RegExp(`^${key}:\\s*([0-9]+) kB$`, 'm').exec(readFileSync(`/proc/${processId}/status`, 'utf8'));
@@ -27,4 +30,12 @@ export function openFilesMaxCount(): number {
   } catch {
     return Number.NaN;
   }
+}
+
+/** How many connections are possible here, at most `wantedCount`, and what to do for all of them. */
+export function possibleConnections(wantedCount: number, filesMaxCount: number): { count: number; advice: string | undefined } {
+  const count = Math.max(0, Math.min(wantedCount, filesMaxCount - OWN_FILES_COUNT));
+  if (!(count < wantedCount)) return { count: wantedCount, advice: undefined };
+  const advice = `Only ${count} of ${wantedCount} connections: a process may have ${filesMaxCount} files open here. First: ulimit -n ${wantedCount + OWN_FILES_COUNT}`;
+  return { count, advice };
 }
