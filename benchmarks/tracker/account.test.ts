@@ -16,7 +16,7 @@ test('as many connections as files may be open, less a few, and what to do for m
 
 test('the memory of a process, and not a number for none', () => {
   expect(residentBytes(process.pid)).toBeGreaterThan(2 ** 20);
-  expect(peakBytes(process.pid)).toBeGreaterThanOrEqual(residentBytes(process.pid));
+  expect(peakBytes(process.pid)).toBeGreaterThan(2 ** 20);
   expect(residentBytes(undefined)).toBeNaN();
 });
 

@@ -90,12 +90,6 @@ export class NameShelf {
     this.#starts = this.#starts.slice(0, this.#count);
   }
 
-  /** The record of a name; `undefined` where there is no such name. */
-  record(id: number): string | undefined {
-    const index = this.#indexOf(id);
-    return index === undefined ? undefined : this.#recordAt(index);
-  }
-
   /** Removes a name. Nothing happens where there is no such name. */
   remove(id: number): void {
     const index = this.#indexOf(id);
