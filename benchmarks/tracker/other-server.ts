@@ -36,7 +36,7 @@ export const OPENTRACKER: OtherServer = {
 
 /** Its version as its package has it; `undefined` where it is not installed. */
 export function versionOf({ file, packages }: OtherServer): string | undefined {
-  if (printedBy('which', [file]) === undefined) return undefined;
+  if (printedBy('command', ['-v', file]) === undefined) return undefined;
   return printedBy('dpkg-query', ['--show', ...packages])?.replace('\t', ' ') ?? 'of unknown version';
 }
 

@@ -206,10 +206,10 @@ export const TRACKER_SWEEP_MS = 1000;
 export const TRACKER_SWEEP_ENTRIES_COUNT = 20_000;
 
 /**
- * Bytes of names that one SEARCH looks at; then its reply says where to go on. A millisecond for most, and less than ten where names and
- * search were made for it (`aaaac` in names full of `a`). A search for what is rare ends long before.
+ * Bytes of names that one SEARCH looks at; then its reply says where to go on. Half a millisecond for most, and less than ten where names
+ * and search were made for it (`aaaac` in names full of `a`). A search for what is rare ends long before.
  */
-export const TRACKER_SEARCH_BUDGET_BYTES = 1.5 * MIB;
+export const TRACKER_SEARCH_BUDGET_BYTES = MIB;
 
 /** Open connections of one tracker: 10,000 idle clients and room, and those of one source (an IPv4 address or an IPv6 /64). */
 export const TRACKER_CONNECTIONS_DEFAULT_COUNT = 16_384;
