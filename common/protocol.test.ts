@@ -12,6 +12,7 @@ import { hashFunction } from './node/hash.js';
 import { errorCode } from './testkit/error-code.js';
 import { exampleBlocks } from './testkit/protocol-examples.js';
 import { repoRoot } from './testkit/repo-root.js';
+import { decodeReply, decodeRequest } from './wire/index-datagrams.js';
 import { unpackMsgpack } from './wire/msgpack.js';
 import {
   formatPeerStatus,
@@ -144,6 +145,23 @@ describe('PROTOCOL.md', () => {
     const page = parseSharedPage(Buffer.from(head + rows.join('')));
     expect(formatSharedPage(page.rows.map(formatSharedRow), page.next)).toBe(head + rows.join(''));
     expect(formatPushState(parsePushState(Buffer.from(state)))).toBe(state);
+  });
+
+  test('gives datagrams that are read as it says', () => {
+    const steps = block('udp-datagrams')
+      .join('\n')
+      .split(/\n(?=[<>])/);
+    expect(steps).toHaveLength(6);
+    for (const step of steps) {
+      const [, direction, type, saidText = '', hexText = ''] = /^([<>]) (.) id (.*)\n([\s\S]*)$/.exec(step) ?? [];
+      const bytes = Buffer.from(hexText.replaceAll(/\s/g, ''), 'hex');
+      expect(String.fromCharCode(bytes[0] ?? 0)).toBe(type);
+      const [request, reply] = [decodeRequest(bytes), decodeReply(bytes)];
+      expect([request?.kind, reply === undefined]).toEqual(direction === '>' ? ['request', true] : [undefined, false]);
+      if (request?.kind === 'request') expect(request.line).toBe(`${type === 'R' ? 'REGISTER' : 'LOOKUP'} ${saidText}`);
+      if (reply?.kind === 'answer') expect(reply.lines.join(' LF ')).toBe(saidText);
+      if (reply?.kind === 'error') expect(saidText).toBe(`DENIED cookie=${reply.cookie}`);
+    }
   });
 
   test('gives a manifest that is read back, with the root that the text computes for it', () => {

@@ -5,8 +5,9 @@ import type { HashFunction, HashName } from '../core/hash.js';
 import { CHUNK_BYTES } from '../core/limits.js';
 import { formatLink } from '../core/link.js';
 import { type Manifest, manifestToRaw } from '../core/manifest.js';
-import { contentRoot, merkleTreeHash } from '../core/root.js';
+import { type ContentRoot, contentRoot, merkleTreeHash } from '../core/root.js';
 import { hashFunction } from '../node/hash.js';
+import { encodeChallenge, encodeReply, encodeRequest, NO_COOKIE } from '../wire/index-datagrams.js';
 import { packMsgpack } from '../wire/msgpack.js';
 import { chunkHashes, sampleBytes } from './sample-content.js';
 
@@ -63,6 +64,25 @@ function hexRows(bytes: Uint8Array): string {
   return rows.map((row) => (row.match(/../g) ?? []).join(' ')).join('\n');
 }
 
+/** Two exchanges of datagrams: what each is, and its bytes. */
+function datagramSteps(root: ContentRoot): string {
+  const [first, second, cookie] = ['8f3a61c05d9b2e74', '0b7d44e9a1c6f832', 'fedcba9876543210'];
+  const name = parseFileName('hello.txt');
+  const register = { verb: 'REGISTER', name, sizeBytes: HELLO.length, address: '*:40001', attributes: {} } as const;
+  const lookup = { verb: 'LOOKUP', content: { by: 'name', name } } as const;
+  const steps: [direction: '>' | '<', bytes: Uint8Array][] = [
+    ['>', encodeRequest(first, register, NO_COOKIE, 1)],
+    ['<', encodeChallenge(first, cookie)],
+    ['>', encodeRequest(first, register, cookie, 1)],
+    ['<', encodeReply(first, 'OK interval=30 ttl=60 address=192.0.2.7:40001\n')],
+    ['>', encodeRequest(second, lookup, cookie)],
+    ['<', encodeReply(second, `OK 1\n192.0.2.7:40001 6 ${root}\n`)],
+  ];
+  const textOf = (bytes: Uint8Array) => Buffer.from(bytes.subarray(9)).toString().replaceAll('\n', ' LF ');
+  const type = (bytes: Uint8Array) => String.fromCharCode(bytes[0] ?? 0);
+  return steps.map(([direction, bytes]) => `${direction} ${type(bytes)} id ${textOf(bytes)}\n${hexRows(bytes)}`).join('\n');
+}
+
 /** Every computed block of the document, by the word after `text` in its fence. */
 export function exampleBlocks(): Map<string, string> {
   const manifest = manifestOf('hello.txt', HELLO, 'blake3');
@@ -89,5 +109,6 @@ export function exampleBlocks(): Map<string, string> {
     ['manifest-bytes', hexRows(packMsgpack(manifestToRaw(manifest)))],
     ['folder-bytes', hexRows(packMsgpack(folderToRaw(files)))],
     ['link', link],
+    ['udp-datagrams', datagramSteps(root)],
   ]);
 }
