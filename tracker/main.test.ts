@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, describe, expect, test } from '@jest/globals';
+import { udpPort } from '../common/node/udp.js';
 import { commandFile } from '../common/testkit/repo-root.js';
 import { RawClient } from './testkit/raw-client.js';
 
@@ -70,6 +71,26 @@ describe('the tracker command', () => {
       .split('\n')
       .map((line) => (JSON.parse(line) as { msg: string }).msg);
     expect(messages).toEqual(['tracker started', 'tracker stopping', 'tracker stopped']);
+  });
+
+  test.each([
+    [[], true],
+    [['--no-udp'], false],
+  ])('answers over UDP on the port that it says; with %j: %s', async (args, isUdp) => {
+    const run = start('--host', '127.0.0.1', '--port', '0', ...args);
+    const port = await ready(run);
+    let heard = '';
+    const note = (text: string) => {
+      heard = text;
+    };
+    const socket = await udpPort.connect(
+      { host: '127.0.0.1', port },
+      { datagram: (bytes) => note(Buffer.from(bytes).toString('utf8', 9)), failed: ({ message }) => note(message) },
+    );
+    socket.send(Buffer.from('S\0\0\0\0\0\0\0\0hello.txt'));
+    while (heard === '') await new Promise(setImmediate);
+    expect(heard).toMatch(isUdp ? /^OK 0$/ : /^Nothing listens/);
+    await socket.close();
   });
 
   test('CR8: a second signal ends it at once, while a client holds its connection', async () => {

@@ -48,7 +48,8 @@ class UdpSocket implements DatagramSocket {
   }
 
   send(bytes: Uint8Array, to?: DatagramAddress): void {
-    if (this.#closing !== undefined) return;
+    // Port 0 is nobody's, but a forged datagram can say that it comes from there, and Node throws at it.
+    if (this.#closing !== undefined || to?.port === 0) return;
     if (to === undefined) this.#socket.send(bytes, 0, bytes.length, this.#sent);
     else this.#socket.send(bytes, 0, bytes.length, to.port, this.#socketIp(to), this.#sent);
   }

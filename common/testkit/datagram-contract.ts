@@ -114,6 +114,7 @@ export function datagramContract(worldName: string, makeWorld: () => DatagramWor
       const [near, gone, far] = [await bind(), await bind(), await bind()];
       await gone.socket.close();
       near.socket.send(Buffer.from('lost'), at(gone));
+      near.socket.send(Buffer.from('lost'), { ip: world.host, port: 0 });
       near.socket.send(Buffer.from('found'), at(far));
       await far.until(() => far.received.length === 1);
       expect(near.failures).toEqual([]);
