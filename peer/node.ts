@@ -126,6 +126,7 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
   const announcer = new Announcer(ports, {
     trackers: options.trackers,
     address: options.announce ?? `*:${server.local.port}`,
+    state: () => desk.status(),
     events,
   });
   const indexer = new Indexer({ pool, cache, clock: ports.clock }, { hashName });

@@ -168,6 +168,9 @@ export const INDEX_EPOCH_NAMES_COUNT = 4096;
 /** Milliseconds for saying goodbye to all trackers when a peer stops. */
 export const UNREGISTER_DEADLINE_MS = 3000;
 
+/** The same for a tracker that has acknowledged nothing yet, and may be dead: two round trips to the other side of the world. */
+export const UNREGISTER_UNKNOWN_DEADLINE_MS = 500;
+
 /** Bytes of the hash cache: the hashes of 4 TiB, or about 2 million small files. Beyond it, the oldest half goes. */
 export const HASH_CACHE_MAX_BYTES = 256 * MIB;
 

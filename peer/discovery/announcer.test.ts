@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { parseFileName } from '../../common/core/file-name.js';
-import { UNREGISTER_DEADLINE_MS } from '../../common/core/limits.js';
+import { UNREGISTER_DEADLINE_MS, UNREGISTER_UNKNOWN_DEADLINE_MS } from '../../common/core/limits.js';
 import type { HostPort } from '../../common/core/peer-address.js';
 import { parseContentRoot } from '../../common/core/root.js';
 import { tcpDialer } from '../../common/node/tcp.js';
 import type { Clock } from '../../common/ports/clock.js';
 import type { Dialer } from '../../common/ports/net.js';
 import { ScriptedTracker, yes } from '../testkit/scripted-tracker.js';
-import { type Announcement, Announcer } from './announcer.js';
+import { type AnnouncedState, type Announcement, Announcer } from './announcer.js';
 
 /** Announce timers run when the test says so, but for those without delay; deadlines never do by themselves. */
 class Rounds implements Clock {
@@ -29,6 +29,10 @@ class Rounds implements Clock {
     return { cancel: () => void this.timers.delete(key) };
   }
 
+  delaysOf(name: string): number[] {
+    return [...this.timers.values()].filter((timer) => timer.name === name).map(({ delayMs }) => delayMs);
+  }
+
   /** Waits for a timer of that name, runs it, and returns its delay. */
   async next(name = 'announce'): Promise<number> {
     for (;;) {
@@ -47,6 +51,7 @@ function contentOf(name: string): Announcement {
   return { name: parseFileName(name), sizeBytes: 1, root: parseContentRoot('cd'.repeat(32)) };
 }
 
+let state: AnnouncedState | undefined;
 let rounds: Rounds;
 let events: string[];
 let wakes: Set<() => void>;
@@ -54,6 +59,7 @@ let trackers: ScriptedTracker[];
 let announcer: Announcer | undefined;
 
 beforeEach(() => {
+  state = undefined;
   rounds = new Rounds();
   events = [];
   wakes = new Set();
@@ -81,6 +87,7 @@ function begin(addresses: readonly HostPort[], dialer: Dialer = tcpDialer): Anno
     {
       trackers: addresses,
       address: '*:5000',
+      ...(state === undefined ? {} : { state: () => state ?? {} }),
       events: {
         registered: (content, address, tracker) => tell(`${content.name} at ${address?.ip} ${addresses.indexOf(tracker)}`),
         refused: (content, error) => tell(`${content.name} ${error.code}`),
@@ -187,6 +194,22 @@ describe('announcer', () => {
     made.announce([contentOf('a'), contentOf('b')]);
     await until('b at 127.0.0.1 0');
     made.withdraw([contentOf('a')]);
+    const { root } = contentOf('a');
+    await tracker.told(/^ALIVE/);
+    expect(tracker.lines.slice(2)).toEqual([`WITHDRAW a *:5000 root=${root}`, 'ALIVE *:5000']);
+    // Shared once more, it is there once more.
+    made.announce([contentOf('a')]);
+    await until('a at 127.0.0.1 0', 2);
+    expect(tracker.lines.filter((line) => line.startsWith('WITHDRAW'))).toHaveLength(1);
+  });
+
+  test('what is taken back is gone from a tracker that knows no WITHDRAW too, and the rest is there again', async () => {
+    const tracker = await startTracker();
+    tracker.script = (line) => (line.startsWith('WITHDRAW') ? 'ERR UNKNOWN_COMMAND Known commands: REGISTER.\n' : yes(line));
+    const made = begin([tracker.address]);
+    made.announce([contentOf('a'), contentOf('b')]);
+    await until('b at 127.0.0.1 0');
+    made.withdraw([contentOf('a')]);
     await until('b at 127.0.0.1 0', 2);
     const afterwards = tracker.lines.slice(tracker.lines.findIndex((line) => line.startsWith('UNREGISTER')));
     expect(afterwards.map((line) => line.split(' ').slice(0, 2).join(' '))).toEqual(['UNREGISTER *:5000', 'REGISTER b']);
@@ -222,10 +245,93 @@ describe('announcer', () => {
     });
     await good.told(/^UNREGISTER \*:5000$/);
     expect(isClosed).toBe(false);
-    for (const timer of [...rounds.timers.values()].filter((one) => one.name === 'goodbye')) {
-      expect(timer.delayMs).toBe(UNREGISTER_DEADLINE_MS);
-      timer.run();
-    }
+    // One that has answered is waited for; of the others nothing is known, not even whether they are alive.
+    expect(rounds.delaysOf('goodbye')).toContain(UNREGISTER_UNKNOWN_DEADLINE_MS);
+    await rounds.next('goodbye');
     await closing;
+  });
+
+  test('CR8: one that falls silent after it has answered costs the end no more than the deadline', async () => {
+    const tracker = await startTracker();
+    const made = begin([tracker.address]);
+    made.announce([contentOf('a')]);
+    await until('a at 127.0.0.1 0');
+    tracker.script = () => undefined;
+    const closing = made.close();
+    await tracker.told(/^UNREGISTER/);
+    expect(rounds.delaysOf('goodbye')).toEqual([UNREGISTER_DEADLINE_MS]);
+    await rounds.next('goodbye');
+    await closing;
+  });
+});
+
+describe('what a peer tells of itself', () => {
+  test('goes with every registration and every sign of life; one without content and wishes stays unknown', async () => {
+    const tracker = await startTracker();
+    state = { load: 7 };
+    const made = begin([tracker.address]);
+    made.announce([contentOf('a')]);
+    await until('a at 127.0.0.1 0');
+    await rounds.next();
+    await tracker.told(/^ALIVE/);
+    expect(tracker.lines[0]).toMatch(/ load=7$/);
+    expect(tracker.lines.slice(1)).toEqual(['ALIVE *:5000 load=7']);
+  });
+
+  test('makes it known without a content where it accepts pushes or has a group, until it says goodbye', async () => {
+    const tracker = await startTracker();
+    state = { load: 1, acceptBytes: 5000, group: 'lab' };
+    const made = begin([tracker.address]);
+    await tracker.told(/^JOIN/);
+    await rounds.next();
+    await tracker.told(/^ALIVE/);
+    await made.close();
+    expect(tracker.lines).toEqual([
+      'JOIN *:5000 load=1 accept=5000 group=lab',
+      'ALIVE *:5000 load=1 accept=5000',
+      'UNREGISTER *:5000',
+    ]);
+  });
+
+  test('is told to a tracker that knows no JOIN with its contents alone, and nobody hears of it', async () => {
+    const tracker = await startTracker();
+    tracker.script = (line) => (line.startsWith('JOIN') ? 'ERR UNKNOWN_COMMAND Known commands: REGISTER.\n' : yes(line));
+    state = { acceptBytes: 5000 };
+    begin([tracker.address]).announce([contentOf('a')]);
+    await until('a at 127.0.0.1 0');
+    await rounds.next();
+    await tracker.told(/^ALIVE/);
+    expect(tracker.lines.filter((line) => line.startsWith('JOIN'))).toHaveLength(1);
+    expect(events).toEqual(['a at 127.0.0.1 0']);
+  });
+
+  test('TW20: a tracker that restarted is told again that it is there', async () => {
+    const tracker = await startTracker();
+    state = { group: 'lab' };
+    begin([tracker.address]);
+    await tracker.told(/^JOIN/);
+    tracker.script = (line) => (line.startsWith('ALIVE') ? 'ERR NOT_FOUND who?\n' : yes(line));
+    await rounds.next();
+    await tracker.told(/^JOIN/, 2);
+    expect(tracker.lines).toEqual(['JOIN *:5000 group=lab', 'ALIVE *:5000', 'JOIN *:5000 group=lab']);
+  });
+
+  test('is told before the next round where it changed by a lot, and not for a little', async () => {
+    const tracker = await startTracker();
+    state = { load: 0 };
+    begin([tracker.address]).announce([contentOf('a')]);
+    await until('a at 127.0.0.1 0');
+    state = { load: 39 };
+    expect(await rounds.next('state')).toBe(3000);
+    state = { load: 90 };
+    await rounds.next('state');
+    await tracker.told(/^ALIVE/);
+    expect(tracker.lines.slice(1)).toEqual(['ALIVE *:5000 load=90']);
+    state = { load: 100 };
+    await rounds.next('state');
+    state = { load: 0 };
+    await rounds.next('state');
+    await tracker.told(/^ALIVE/, 2);
+    expect(tracker.lines.slice(2)).toEqual(['ALIVE *:5000 load=0']);
   });
 });

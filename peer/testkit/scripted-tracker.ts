@@ -77,7 +77,7 @@ export class ScriptedTracker {
 /** Says yes to everything, as a tracker with an interval of a minute. */
 export function yes(line: string): string {
   const [verb, , , address = ''] = line.split(' ');
-  if (verb === 'UNREGISTER') return 'OK 1\n';
+  if (verb === 'UNREGISTER' || verb === 'WITHDRAW') return 'OK 1\n';
   if (verb === 'LOOKUP') return 'OK 0\n';
   return `OK interval=60 ttl=180${verb === 'REGISTER' ? ` address=${address.replace('*', '127.0.0.1')}` : ''}\n`;
 }
