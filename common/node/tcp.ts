@@ -95,9 +95,14 @@ function attach(socket: Socket, handlers: StreamHandlers): void {
   socket.on('close', () => handlers.closed(failure));
 }
 
+/** Why a dial failed that nobody waits for. */
+const GIVEN_UP = 'given up';
+
 export const tcpDialer: Dialer = {
-  dial(to, timeoutMs, makeHandlers) {
+  dial(to, timeoutMs, makeHandlers, signal) {
     return new Promise((resolve, reject) => {
+      // A socket that was destroyed would come to life again by its `connect`.
+      if (signal?.aborted === true) return reject(reachError(to, new Error(GIVEN_UP)));
       let handlers: StreamHandlers | undefined;
       const scratch = new Uint8Array(64 * 1024);
       const socket = new Socket({
@@ -112,10 +117,16 @@ export const tcpDialer: Dialer = {
         },
       } as ConstructorParameters<typeof Socket>[0]);
       socket.setTimeout(timeoutMs, () => socket.destroy(Object.assign(new Error('timed out'), { code: 'ETIMEDOUT' })));
-      const failed = (error: Error) => reject(reachError(to, error));
+      const giveUp = () => socket.destroy(new Error(GIVEN_UP));
+      const failed = (error: Error) => {
+        signal?.removeEventListener('abort', giveUp);
+        reject(reachError(to, error));
+      };
       socket.once('error', failed);
+      signal?.addEventListener('abort', giveUp, { once: true });
       socket.connect({ host: to.host, port: to.port, noDelay: true, keepAlive: true }, () => {
         socket.off('error', failed);
+        signal?.removeEventListener('abort', giveUp);
         socket.setTimeout(0);
         const stream = new TcpStream(socket);
         handlers = makeHandlers(stream);

@@ -48,8 +48,16 @@ export interface StreamHandlers {
 
 /** Opens streams. */
 export interface Dialer {
-  /** Resolves when connected. Throws `NETWORK` with the address and what to do. */
-  dial(to: HostPort, timeoutMs: number, handlers: (stream: ByteStream) => StreamHandlers): Promise<ByteStream>;
+  /**
+   * Resolves when connected. Throws `NETWORK` with the address and what to do. `signal` gives up a try that nobody waits for any more:
+   * until its end it would keep the process alive.
+   */
+  dial(
+    to: HostPort,
+    timeoutMs: number,
+    handlers: (stream: ByteStream) => StreamHandlers,
+    signal?: AbortSignal,
+  ): Promise<ByteStream>;
 }
 
 /** A listening socket. */

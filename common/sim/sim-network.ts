@@ -93,7 +93,7 @@ export class SimHost {
     this.latencyMs = options.latencyMs ?? 0;
     this.uplink = new SimLink(network.clock, upBytesPerSecond);
     this.downlink = new SimLink(network.clock, downBytesPerSecond);
-    this.dialer = { dial: (to, timeoutMs, handlers) => this.#dial(to, timeoutMs, handlers) };
+    this.dialer = { dial: (to, timeoutMs, handlers, signal) => this.#dial(to, timeoutMs, handlers, signal) };
     this.datagrams = new SimDatagrams(network, this);
     this.listenPort = { listen: async (listenOptions, accept) => this.#listen(listenOptions, accept) };
   }
@@ -113,10 +113,18 @@ export class SimHost {
     }
   }
 
-  #dial(to: HostPort, timeoutMs: number, makeHandlers: (stream: ByteStream) => StreamHandlers): Promise<ByteStream> {
+  #dial(
+    to: HostPort,
+    timeoutMs: number,
+    makeHandlers: (stream: ByteStream) => StreamHandlers,
+    signal: AbortSignal | undefined,
+  ): Promise<ByteStream> {
     const { clock } = this.#network;
-    return new Promise((resolve, reject) => {
+    let giveUp: (() => void) | undefined;
+    const dialed = new Promise<ByteStream>((resolve, reject) => {
       const startMs = clock.nowMs();
+      giveUp = () => reject(unanswered(to));
+      signal?.addEventListener('abort', giveUp, { once: true });
       const failLater = (atMs: number, error: ShoalError) =>
         void clock.setTimer('dial failed', atMs - clock.nowMs(), () => reject(error));
       const target = this.#network.find(to.host);
@@ -129,11 +137,17 @@ export class SimHost {
         if (!this.#isUp) return reject(unanswered(to));
         this.#connect(target, to.port, port, latencyMs, (stream) => {
           if (!this.#isUp) return reject(unanswered(to));
+          if (signal?.aborted === true) {
+            stream.attach({ data: () => undefined, ended: () => undefined, closed: () => undefined });
+            stream.destroy();
+            return reject(unanswered(to));
+          }
           stream.attach(makeHandlers(stream));
           resolve(stream);
         });
       });
     });
+    return dialed.finally(() => giveUp && signal?.removeEventListener('abort', giveUp));
   }
 
   /** Makes both ends: the far one has its owner now, the near one when the answer is here. */

@@ -95,6 +95,29 @@ export function streamContract(worldName: string, makeWorld: () => StreamWorld):
       expect(near.bytes).toEqual(expected);
     });
 
+    test('come to nothing where the dial is given up before they are connected, or was from the first', async () => {
+      let ownedCount = 0;
+      const dialAndGiveUp = (isEarly: boolean) => {
+        const giving = new AbortController();
+        if (isEarly) giving.abort();
+        const to = { host: world.host, port: listener.local.port };
+        const dialing = world.dialer.dial(
+          to,
+          10_000,
+          (stream) => {
+            ownedCount += 1;
+            return new RecordingEnd(stream);
+          },
+          giving.signal,
+        );
+        giving.abort();
+        return rejectionCode(dialing);
+      };
+      expect([await dialAndGiveUp(false), await dialAndGiveUp(true)]).toEqual(['NETWORK', 'NETWORK']);
+      await letOthersHappen();
+      expect(ownedCount).toBe(0);
+    });
+
     test('know the address of each end, after they are closed too', async () => {
       const [near, far] = await connect();
       expect(near.stream.remote).toEqual({ ip: world.host, port: listener.local.port });

@@ -9,7 +9,7 @@ import { asShoalError, protocolError, ShoalError } from '../../common/core/error
 import { TRACKER_DIAL_TIMEOUT_MS, TRACKER_REPLY_DEADLINE_MS } from '../../common/core/limits.js';
 import { formatHostPort, type HostPort } from '../../common/core/peer-address.js';
 import type { Clock, Timer } from '../../common/ports/clock.js';
-import type { ByteStream, Dialer } from '../../common/ports/net.js';
+import type { ByteStream, Dialer, StreamHandlers } from '../../common/ports/net.js';
 import { LineSplitter } from '../../common/wire/line-splitter.js';
 import { parseErr } from '../../common/wire/tokens.js';
 import { formatTrackerRequest, type TrackerRequest } from '../../common/wire/tracker-requests.js';
@@ -37,7 +37,7 @@ export class TcpChannel implements TrackerChannel {
   /** Requests that wait for the connection. */
   readonly #dialing = new Set<(error: ShoalError) => void>();
   #deadline: Timer | undefined;
-  #isClosed = false;
+  readonly #closing = new AbortController();
 
   constructor(ports: TcpChannelPorts, tracker: HostPort) {
     this.#ports = ports;
@@ -45,7 +45,7 @@ export class TcpChannel implements TrackerChannel {
   }
 
   async request(request: TrackerRequest, take: (line: string) => boolean): Promise<void> {
-    if (this.#isClosed) throw new ShoalError('STOPPED', 'local', 'Stopped.');
+    if (this.#closing.signal.aborted) throw new ShoalError('STOPPED', 'local', 'Stopped.');
     await this.#connectOrClose();
     const stream = this.#stream;
     if (stream === undefined) throw this.#lost('closed the connection');
@@ -58,7 +58,7 @@ export class TcpChannel implements TrackerChannel {
 
   /** Ends the connection; open requests fail. Idempotent. */
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#closing.abort();
     const reason = new ShoalError('STOPPED', 'local', 'Stopped.');
     this.#fail(reason);
     for (const reject of [...this.#dialing]) reject(reason);
@@ -84,7 +84,7 @@ export class TcpChannel implements TrackerChannel {
 
   async #dial(): Promise<void> {
     const lines = new LineSplitter();
-    const stream = await this.#ports.dialer.dial(this.tracker, TRACKER_DIAL_TIMEOUT_MS, (opened) => {
+    const own = (opened: ByteStream): StreamHandlers => {
       // Of a connection that is no longer ours nothing counts.
       const ifOurs = (run: () => void) => {
         if (this.#stream === opened) run();
@@ -95,8 +95,10 @@ export class TcpChannel implements TrackerChannel {
         ended: () => ifOurs(() => this.#fail(this.#lost('closed the connection'))),
         closed: (error) => ifOurs(() => this.#fail(this.#lost(error === undefined ? 'closed the connection' : error.message))),
       };
-    });
-    if (this.#isClosed) stream.destroy();
+    };
+    const { signal } = this.#closing;
+    const stream = await this.#ports.dialer.dial(this.tracker, TRACKER_DIAL_TIMEOUT_MS, own, signal);
+    if (signal.aborted) stream.destroy();
   }
 
   #receive(lines: LineSplitter, bytes: Uint8Array): void {

@@ -72,7 +72,8 @@ export class Swarm {
   readonly #strikes = new Map<string, number>();
   readonly #namedCounts = new Map<string, number>();
   readonly #budget: DialBudget;
-  #dialingCount = 0;
+  /** Connections that are being made. */
+  readonly #dialing = new Set<AbortController>();
   #isClosed = false;
 
   constructor(ports: SwarmPorts, events: SwarmEvents) {
@@ -143,7 +144,7 @@ export class Swarm {
 
   /** Dials peers that are neither connected nor resting. To be called now and then. */
   dialSome(): void {
-    const roomCount = CONNECTIONS_MAX_COUNT - this.#connected.size - this.#dialingCount;
+    const roomCount = CONNECTIONS_MAX_COUNT - this.#connected.size - this.#dialing.size;
     if (roomCount <= 0 || this.#isClosed) return;
     const ready = this.#ready();
     // Who was never tried comes first, then who rested longest: addresses that lead nowhere keep nobody from being reached.
@@ -196,9 +197,10 @@ export class Swarm {
     }
   }
 
-  /** Ends all connections. Idempotent. */
+  /** Ends all connections, and gives up those that are being made. Idempotent. */
   close(reason: ShoalError): void {
     this.#isClosed = true;
+    for (const giving of this.#dialing) giving.abort();
     for (const lane of this.connected) this.#disconnect(lane)?.close(reason);
   }
 
@@ -219,11 +221,12 @@ export class Swarm {
 
   async #dial(lane: Lane): Promise<void> {
     lane.isDialing = true;
-    this.#dialingCount += 1;
+    const giving = new AbortController();
+    this.#dialing.add(giving);
     try {
-      const connection = await PeerConnection.connect(this.#ports, lane.address, DIAL_TIMEOUT_MS).finally(() => {
+      const connection = await PeerConnection.connect(this.#ports, lane.address, DIAL_TIMEOUT_MS, giving.signal).finally(() => {
         lane.isDialing = false;
-        this.#dialingCount -= 1;
+        this.#dialing.delete(giving);
       });
       this.#budget.reached(lane.key);
       if (this.#isClosed || lane.score.isBanned) {

@@ -74,12 +74,17 @@ export class PeerConnection {
   #onNews: (news: HaveNews) => void = () => undefined;
   #failure: ShoalError | undefined;
 
-  /** Connects. Throws `NETWORK`. */
-  static async connect(ports: PeerConnectionPorts, address: PeerAddress, timeoutMs: number): Promise<PeerConnection> {
+  /** Connects, unless `signal` gives it up. Throws `NETWORK`. */
+  static async connect(
+    ports: PeerConnectionPorts,
+    address: PeerAddress,
+    timeoutMs: number,
+    signal?: AbortSignal,
+  ): Promise<PeerConnection> {
     const connection = new PeerConnection(ports, address);
     try {
       const to = { host: address.ip, port: address.port };
-      connection.#stream = await ports.dialer.dial(to, timeoutMs, () => connection.#handlers());
+      connection.#stream = await ports.dialer.dial(to, timeoutMs, () => connection.#handlers(), signal);
       connection.#times.connected(ports.clock.nowMs());
       return connection;
     } catch (error) {

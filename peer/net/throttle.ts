@@ -8,20 +8,21 @@
  */
 import type { PeerAddress } from '../../common/core/peer-address.js';
 import type { Clock } from '../../common/ports/clock.js';
-import type { Dialer, ListenPort, ServedStream, StreamHandlers } from '../../common/ports/net.js';
+import type { ByteStream, Dialer, ListenPort, ServedStream, StreamHandlers } from '../../common/ports/net.js';
 import type { Allowance, RateLimits } from './rate-limits.js';
 import { type InnerStream, ThrottledOutput } from './throttled-output.js';
 
 /** Streams to peers, within `limits`. */
 export function throttledDialer(inner: Dialer, limits: RateLimits): Dialer {
   return {
-    async dial(to, timeoutMs, makeHandlers) {
+    async dial(to, timeoutMs, makeHandlers, signal) {
       let throttled: ThrottledStream | undefined;
-      const plain = await inner.dial(to, timeoutMs, (stream) => {
+      const own = (stream: ByteStream) => {
         if (!limits.applyTo(stream.remote.ip)) return makeHandlers(stream);
         throttled = new ThrottledStream(stream, limits);
         return throttled.handlersFor(makeHandlers(throttled));
-      });
+      };
+      const plain = await inner.dial(to, timeoutMs, own, signal);
       return throttled ?? plain;
     },
   };
