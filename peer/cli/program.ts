@@ -2,6 +2,7 @@
 import type { ProgramSpec } from '../../common/cli/command-spec.js';
 import { completionCommand } from '../../common/cli/completion.js';
 import { packageVersion } from '../../common/node/version.js';
+import { catCommand } from './cat.js';
 import { fetchCommand } from './fetch.js';
 import { shareCommand } from './share.js';
 import { verifyCommand } from './verify.js';
@@ -11,5 +12,5 @@ export const program: ProgramSpec = {
   summary: 'Share files, and fetch them from everyone who has them.',
   version: packageVersion(),
   envPrefix: 'SHOAL',
-  commands: [shareCommand, fetchCommand, verifyCommand, completionCommand(() => program)],
+  commands: [shareCommand, fetchCommand, catCommand, verifyCommand, completionCommand(() => program)],
 };

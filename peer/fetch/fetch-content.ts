@@ -6,28 +6,30 @@
  * It decides in which order things happen and leaves each to its module. Everything it opens it closes, whatever happens.
  */
 import { rm } from 'node:fs/promises';
+import type { ShoalError } from '../../common/core/errors.js';
 import { baseName, type FileName } from '../../common/core/file-name.js';
 import { FOLDER_TYPE } from '../../common/core/folder-index.js';
 import type { Manifest } from '../../common/core/manifest.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
-import type { Lookup } from '../discovery/find-content.js';
 import { readJournal } from '../store/journal.js';
 import { partPaths } from '../store/part-paths.js';
 import { Catalog, type CatalogFile } from './catalog.js';
-import { type ChosenContent, chooseContent, isEnough } from './choose-content.js';
+import type { ChosenContent } from './choose-content.js';
 import type { FetchResult } from './fetch-events.js';
 import { areHashesOf, checkEmptyFiles, folderCatalog, readFolderIndex } from './fetch-folder.js';
 import { type FetchOptions, type FetchPorts, FetchSession } from './fetch-session.js';
 import { fetchGoal, type Goal, isGoalThere, isSameFile, reportThere } from './goal.js';
-import { KnownPeers } from './known-peers.js';
+import type { KnownPeers } from './known-peers.js';
+import { type LookUpPorts, lookUp } from './look-up.js';
 import { resolveTarget } from './target.js';
 
 /** Fetches a content. Throws a `ShoalError` whose exit code is the command's. */
 export async function fetchContent(ports: FetchPorts, options: FetchOptions): Promise<FetchResult> {
   const session = new FetchSession(ports, options);
   try {
-    const { chosen, peers } = await lookUp(session);
+    session.phase('lookup', `looking up ${options.shown}`);
+    const { chosen, peers } = await lookUp(lookUpPorts(session), options.source, options.shown);
     const manifest = chosen.root === undefined ? undefined : await fetchManifest(session, chosen, chosen.root, peers);
     const goal = await findGoal(session, chosen, manifest, peers);
     const { name, root, catalog, folder, isVerified } = goal;
@@ -41,29 +43,10 @@ export async function fetchContent(ports: FetchPorts, options: FetchOptions): Pr
   }
 }
 
-/** What is meant, as soon as one tracker says who has it; those that answer later only add peers that have the same. */
-async function lookUp(session: FetchSession): Promise<{ chosen: ChosenContent; peers: KnownPeers }> {
-  const { source, shown, onEvent } = session.options;
-  session.phase('lookup', `looking up ${shown}`);
-  const peers = new KnownPeers(source.peers, false);
-  let root: ContentRoot | undefined;
-  const take = (from: string, { contents, failures }: Lookup) => {
-    for (const { tracker, error } of failures) {
-      // One that was not waited for to the end has not failed.
-      if (error.code !== 'STOPPED') onEvent({ event: 'tracker-failed', tracker, reason: error.message });
-    }
-    for (const content of contents) if (content.root === root) peers.add(content.peers, from);
-  };
-  const lookup = session.finder.lookup(source.content, {
-    isEnough: (contents) => isEnough(source, contents),
-    late: take,
-    over: () => peers.end(),
-  });
-  const first = await session.abortable(lookup);
-  const chosen = chooseContent(source, first, shown);
-  root = chosen.root;
-  take('trackers', first);
-  return { chosen, peers };
+function lookUpPorts(session: FetchSession): LookUpPorts {
+  const trackerFailed = (tracker: string, { message }: ShoalError) =>
+    session.options.onEvent({ event: 'tracker-failed', tracker, reason: message });
+  return { finder: session.finder, abortable: (promise) => session.abortable(promise), trackerFailed };
 }
 
 async function fetchManifest(

@@ -216,7 +216,7 @@ async function download(session: FetchSession, goal: Goal, how: DownloadWay): Pr
     pool: timedPool(pool, clock, session.times),
     ...(swarm === undefined ? {} : { swarm }),
     patienceMs,
-    lookups: isMixable ? lookupsOf(session, goal) : [noMore],
+    lookups: isMixable ? lookupsOf(session.finder, session.options.source, goal) : [noMore],
     events: {
       progress: (doneBytes, peerCount) =>
         onEvent({ event: 'progress', phase: 'fetch', doneBytes, totalBytes: catalog.totalBytes, peers: peerCount }),

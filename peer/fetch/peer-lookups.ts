@@ -1,13 +1,18 @@
 /** Where a running fetch asks for more peers. */
+
+import type { ContentRoot } from '../../common/core/root.js';
+import type { ContentFinder } from '../discovery/find-content.js';
 import { groupRows } from '../discovery/find-content.js';
-import type { FetchSession } from './fetch-session.js';
-import type { Goal } from './goal.js';
-import { LINK_SOURCE } from './known-peers.js';
+import type { FetchSource } from './fetch-source.js';
+import { type KnownPeers, LINK_SOURCE } from './known-peers.js';
 import type { PeerLookup } from './peer-refresh.js';
 
 /** How each tracker is asked for more peers. Those of the link are named again too, which gives each another chance after a while. */
-export function lookupsOf({ finder, options }: FetchSession, { peers, root }: Pick<Goal, 'peers' | 'root'>): PeerLookup[] {
-  const { source } = options;
+export function lookupsOf(
+  finder: Pick<ContentFinder, 'sources'>,
+  source: FetchSource,
+  { peers, root }: { readonly peers: KnownPeers; readonly root: ContentRoot | undefined },
+): PeerLookup[] {
   const nameAgain = () => peers.add(source.peers, LINK_SOURCE);
   const lookups = finder.sources.map((tracker) => async () => {
     nameAgain();

@@ -8,11 +8,12 @@ import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from '
 import { workerData } from 'node:worker_threads';
 import { chunkLength, chunkOffset } from '../../common/core/chunks.js';
 import { asShoalError, systemCode } from '../../common/core/errors.js';
-import { HASH_BYTES, HASH_NAMES, type HashFunction } from '../../common/core/hash.js';
+import { HASH_BYTES, type HashFunction } from '../../common/core/hash.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
 import { contentRoot } from '../../common/core/root.js';
 import { realClock } from '../../common/node/clock.js';
 import { hashFunction } from '../../common/node/hash.js';
+import { isExpectedChunk } from './expected-chunk.js';
 import { identityOf, sameIdentity } from './file-identity.js';
 import type { HashSegment, LandedChunk, Landing, LandingsResult, SegmentResult, WorkerSetup, WorkerTask } from './worker-task.js';
 
@@ -101,7 +102,7 @@ function land(landing: Landing, hash: HashFunction, spent: { hashMs: number; wri
   const chunk = slots.subarray(landing.slotOffset, landing.slotOffset + landing.lengthBytes);
   const startedMs = realClock.nowMs();
   const found = hash(chunk);
-  const isRight = isExpected(chunk, found, landing, hash);
+  const isRight = isExpectedChunk(chunk, found, landing.expectation, hash);
   const hashedMs = realClock.nowMs();
   spent.hashMs += hashedMs - startedMs;
   if (!isRight) return { kind: 'mismatch' };
@@ -113,23 +114,4 @@ function land(landing: Landing, hash: HashFunction, spent: { hashMs: number; wri
   } catch (error) {
     return failure(error);
   }
-}
-
-function isExpected(chunk: Uint8Array, found: Uint8Array, { expectation }: Landing, hash: HashFunction): boolean {
-  switch (expectation.by) {
-    case 'hash':
-      return Buffer.compare(found, expectation.hash) === 0;
-    case 'root':
-      return isOnlyChunkOf(expectation.root, chunk, found, hash);
-    case 'nothing':
-      return true;
-  }
-}
-
-/** A root does not say which hash function made it: the one that is likely first, then the others. */
-function isOnlyChunkOf(root: string, chunk: Uint8Array, found: Uint8Array, likely: HashFunction): boolean {
-  const rootOf = (hashes: Uint8Array, hash: HashFunction) =>
-    contentRoot({ sizeBytes: chunk.length, chunkBytes: CHUNK_BYTES, hashes }, hash);
-  if (rootOf(found, likely) === root) return true;
-  return HASH_NAMES.map(hashFunction).some((hash) => hash !== likely && rootOf(hash(chunk), hash) === root);
 }

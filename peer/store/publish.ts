@@ -56,7 +56,8 @@ async function finishFiles(catalog: Catalog, files: PartFiles): Promise<void> {
   await files.sync();
 }
 
-async function nameFile(part: string, target: string, isOverwrite: boolean): Promise<void> {
+/** Gives a finished file its final name. Throws `TARGET_EXISTS`, and what the operating system says. */
+export async function nameFile(part: string, target: string, isOverwrite: boolean): Promise<void> {
   if (isOverwrite) {
     await rename(part, target);
     return;
@@ -105,7 +106,8 @@ async function makeRealFolder(folder: string, top: string, made: Set<string>): P
   made.add(folder);
 }
 
-async function refuseIfThere(target: string): Promise<void> {
+/** Throws `TARGET_EXISTS` where anything has the name. */
+export async function refuseIfThere(target: string): Promise<void> {
   const found = await lstat(target).catch(() => undefined);
   if (found !== undefined) throw exists(target);
 }

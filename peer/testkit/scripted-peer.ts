@@ -8,6 +8,7 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { Bitfield } from '../../common/core/bitfield.js';
 import { chunkLength } from '../../common/core/chunks.js';
 import { asShoalError, type WireCode } from '../../common/core/errors.js';
+import { CHUNK_BYTES } from '../../common/core/limits.js';
 import type { PeerAddress } from '../../common/core/peer-address.js';
 import { LineSplitter } from '../../common/wire/line-splitter.js';
 import { type ContentRef, formatBodyHeader, type PeerRequest, parsePeerRequest } from '../../common/wire/peer-lines.js';
@@ -20,6 +21,8 @@ export interface Misbehaviour {
   readonly isBare?: boolean;
   /** Knows no HAVE. */
   readonly isPlain?: boolean;
+  /** Knows GET_RANGE, of whole chunks. */
+  readonly isRanged?: boolean;
   /** What it sends for HAVE, header and all, once for each; `hang-up` ends the connection. Honest where that is `undefined`. */
   readonly haveReply?: (content: TestContent) => Uint8Array | string | undefined;
   /** Whether it has a chunk; all of them unless told. */
@@ -137,6 +140,7 @@ export class ScriptedPeer {
       await this.misbehaviour.gate?.(request);
       if (request.verb === 'GET_CHUNK') await this.#sendChunk(request.content, request.chunkIndex, outlet);
       else if (request.verb === 'HAVE') await this.#sendHave(request.content, outlet);
+      else if (request.verb === 'GET_RANGE') await this.#sendRange(request.content, request.offset / CHUNK_BYTES, outlet);
       // What is taken back has its own reply: here lines are read one by one, so it is sent by then.
       else if (request.verb === 'GET_MANIFEST') await this.#sendManifest(request.content, outlet);
     } catch (error) {
@@ -157,6 +161,11 @@ export class ScriptedPeer {
     const chunks = new Bitfield(content.haveCount);
     for (let at = 0; at < chunks.length; at += 1) if (holds?.(at) !== false) chunks.add(at);
     await outlet.send(formatBodyHeader(chunks.bytes.length), chunks.bytes);
+  }
+
+  async #sendRange(ref: ContentRef, chunkIndex: number, outlet: Outlet): Promise<void> {
+    if (this.misbehaviour.isRanged === true) return this.#sendChunk(ref, chunkIndex, outlet);
+    await outlet.send(formatErr('UNKNOWN_COMMAND', 'Known commands: GET_CHUNK.'));
   }
 
   async #sendManifest(ref: ContentRef, outlet: Outlet): Promise<void> {
