@@ -12,6 +12,7 @@ import type { LoadPort } from '../common/ports/load.js';
 import type { Dialer, ListenPort } from '../common/ports/net.js';
 import type { Random } from '../common/ports/random.js';
 import type { PeerStatus } from '../common/wire/peer-documents.js';
+import type { ContentRef } from '../common/wire/peer-lines.js';
 import { Announcer, type AnnouncerEvents } from './discovery/announcer.js';
 import { fetchContent } from './fetch/fetch-content.js';
 import type { FetchResult } from './fetch/fetch-events.js';
@@ -28,8 +29,9 @@ import { ChunkReader } from './share/chunk-reader.js';
 import { Indexer } from './share/indexer.js';
 import { Introductions } from './share/introductions.js';
 import { ShareIndex } from './share/share-index.js';
+import type { ShareListing } from './share/share-place.js';
 import type { SharedContent } from './share/shared-content.js';
-import { Sharing, type SharingEvents } from './share/sharing.js';
+import { type ShareNews, Sharing, type SharingEvents } from './share/sharing.js';
 
 export interface NodePorts {
   readonly dialer: Dialer;
@@ -68,12 +70,20 @@ export interface NodeOptions {
 export interface PeerNode {
   /** Where it listens. */
   readonly local: PeerAddress;
-  /** Scans, hashes, serves and announces. Throws what stands against a path. */
-  share(paths: readonly string[]): Promise<void>;
+  /** Scans, hashes, serves and announces; tells `news` in place of the node's own events. Throws what stands against a path. */
+  share(paths: readonly string[], news?: ShareNews): Promise<void>;
+  /** Serves a path no longer, and takes it back from the trackers; returns whether it was shared. */
+  unshare(path: string): boolean;
+  /** The paths that are shared, in the order in which they were asked for. */
+  shares(): readonly ShareListing[];
+  /** Whether a content is served that a request by this name or root would be answered with, be it in part. */
+  serves(content: ContentRef): boolean;
+  /** Resolves when each tracker that answers was told what is shared now. */
+  settled(): Promise<void>;
   /** Fetches a content, and serves what it has of it meanwhile. Throws as `fetchContent`. */
   fetch(options: NodeFetchOptions): Promise<FetchResult>;
   /** Goes on serving what was fetched with `isKept`; hashes it where its fetch did not tell all hashes. Throws as `share`. */
-  seed(result: FetchResult): Promise<void>;
+  seed(result: Pick<FetchResult, 'type' | 'path' | 'name'>, news?: ShareNews): Promise<void>;
   /** How busy it is, and what it serves, as it tells whoever asks. */
   status(): PeerStatus;
   /** Unregisters and stops. Idempotent. */
@@ -165,13 +175,20 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
   };
   return {
     local: server.local,
-    share: (paths) => made.share(paths),
+    share: (paths, news) => made.share(paths, news),
     fetch: ({ isKept, ...fetchOptions }) => {
       const offered = { ...offering, keep: isKept ? keep : undefined };
       return fetchContent({ ...ports, peerDialer, pool, offering: offered }, fetchOptions);
     },
-    seed: async ({ type, path, name }) => {
-      if (!kept.has(path)) await made.shareAs(type, path, name);
+    unshare: (path) => {
+      kept.delete(path);
+      return made.unshare(path);
+    },
+    shares: () => made.list(),
+    serves: (content) => index.find(content) !== undefined,
+    settled: () => announcer.settled(),
+    seed: async ({ type, path, name }, news) => {
+      if (!kept.has(path)) await made.shareAs(type, path, name, news);
     },
     status: () => desk.status(),
     close: () => {

@@ -2,20 +2,12 @@
  * What a peer that stays remembers: what it goes on sharing, and how much went to and fro. Nothing else of it outlives the process.
  * Pure: text in, state out. Version 1 is JSON; keys that are not known are ignored.
  */
-import { type FileName, parseFileName } from '../../common/core/file-name.js';
+import { parseFileName } from '../../common/core/file-name.js';
 import { type ContentRoot, isContentRoot } from '../../common/core/root.js';
+import type { SharePlace } from '../share/share-place.js';
 
 const KIND = 'shoal-peer-state';
 const VERSION = 1;
-
-/** A file or folder that is shared again after every start. */
-export interface KeptShare {
-  readonly kind: 'file' | 'folder';
-  /** Absolute. */
-  readonly path: string;
-  /** What it is shared as; its path need not end in it. */
-  readonly name: FileName;
-}
 
 /** Bytes that went out and came in of one content, ever. */
 export interface ContentCounts {
@@ -38,7 +30,8 @@ export interface Totals {
 export interface ServeState {
   /** Since when it is counted, in milliseconds since 1970. */
   readonly sinceMs: number;
-  readonly kept: readonly KeptShare[];
+  /** What is shared again after every start. */
+  readonly kept: readonly SharePlace[];
   readonly totals: Totals;
 }
 
@@ -93,7 +86,7 @@ function countOf(raw: unknown): number | undefined {
   return typeof raw === 'number' && Number.isSafeInteger(raw) && raw >= 0 ? raw : undefined;
 }
 
-function keptOf({ kind, path, name }: Readonly<Record<string, unknown>>): KeptShare | undefined {
+function keptOf({ kind, path, name }: Readonly<Record<string, unknown>>): SharePlace | undefined {
   if ((kind !== 'file' && kind !== 'folder') || typeof path !== 'string' || path === '' || path.includes('\0')) return undefined;
   if (typeof name !== 'string') return undefined;
   try {

@@ -9,13 +9,13 @@
  */
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import type { FileName } from '../../common/core/file-name.js';
-import type { Clock, Timer } from '../../common/ports/clock.js';
-import type { Announcement, Announcer } from '../discovery/announcer.js';
-import type { FileIdentity } from '../hash/file-identity.js';
+import type { Clock } from '../../common/ports/clock.js';
+import type { Announcer } from '../discovery/announcer.js';
 import type { ChunkReader } from './chunk-reader.js';
-import type { IndexCallbacks, Indexer } from './indexer.js';
-import { type Note, rescanFile, type Scan, type ScannedFile, scanFolder, scanPaths } from './scan.js';
+import type { Indexer } from './indexer.js';
+import { type Note, rescanFile, type Scan, scanFolder, scanPaths } from './scan.js';
 import type { ShareIndex } from './share-index.js';
+import { announcement, listingOf, newShare, type Share, type ShareListing, stateOf } from './share-place.js';
 import type { SharedContent } from './shared-content.js';
 import { Watch } from './watch.js';
 
@@ -46,21 +46,8 @@ export interface SharingEvents {
   readonly note: Note;
 }
 
-/** One path that was asked for. */
-interface Share {
-  readonly kind: 'file' | 'folder';
-  readonly path: string;
-  readonly name: FileName;
-  /** What it is served as now, by name; the folder itself under its own name. */
-  contents: Map<FileName, SharedContent>;
-  /** States that were seen at the last look, while it settles. */
-  lastSeen: string | undefined;
-  timer: Timer | undefined;
-  isRenewing: boolean;
-  /** What stood against the last renewal; told once. */
-  trouble: string | undefined;
-  restMs: number;
-}
+/** What one call of `share` tells whoever made it. */
+export type ShareNews = Pick<SharingEvents, 'scanned' | 'hashed' | 'note'>;
 
 export class Sharing {
   readonly #ports: SharingPorts;
@@ -77,42 +64,80 @@ export class Sharing {
     this.#watch = new Watch(ports, (content) => this.withdraw(content));
   }
 
-  /** Shares files and folders. Throws what `scanPaths` and `Indexer` throw; then nothing of a failed path is shared. */
-  async share(paths: readonly string[]): Promise<void> {
-    await this.#index(await scanPaths(paths, this.#events.note));
+  /**
+   * Shares files and folders, and tells `news` of it. Throws what `scanPaths` and `Indexer` throw, and `USAGE` for a name that stands for
+   * another path here; then nothing of a failed path is shared.
+   */
+  async share(paths: readonly string[], news: ShareNews = this.#events): Promise<void> {
+    await this.#index(await scanPaths(paths, news.note), news);
   }
 
   /** Shares one file or folder under a name that its path need not have. Throws as `share`. */
-  async shareAs(kind: 'file' | 'folder', path: string, name: FileName): Promise<void> {
-    const scan = await this.#rescan(newShare(kind, { path, name }));
+  async shareAs(kind: 'file' | 'folder', path: string, name: FileName, news: ShareNews = this.#events): Promise<void> {
+    const scan = await this.#rescan(newShare({ kind, path, name }));
     if (scan === undefined) throw new ShoalError('NOT_FOUND', 'local', `There is no ${kind} "${path}" any more.`);
-    await this.#index(scan);
+    await this.#index(scan, news);
   }
 
-  async #index(scan: Scan): Promise<void> {
+  /** Serves nothing of a path any more and takes it back from the trackers; returns whether it was shared. */
+  unshare(path: string): boolean {
+    const share = [...this.#shares.values()].find((one) => one.path === path);
+    if (share === undefined) return false;
+    this.#shares.delete(share.name);
+    share.timer?.cancel();
+    const contents = [...share.contents.values()];
+    for (const content of contents) {
+      this.#ports.reader.forget(content);
+      this.#ports.index.remove(content);
+    }
+    this.#ports.announcer.withdraw(contents.filter((content) => this.#isAnnounced(share, content)).map(announcement));
+    return true;
+  }
+
+  /** What is shared, in the order in which it was asked for. */
+  list(): ShareListing[] {
+    return [...this.#shares.values()].map(listingOf);
+  }
+
+  async #index(scan: Scan, news: ShareNews): Promise<void> {
+    for (const { path, name } of [...scan.files, ...scan.folders]) this.#checkName(path, name);
     const files = [...scan.files, ...scan.folders.flatMap((folder) => folder.files)];
-    this.#events.scanned(
+    news.scanned(
       files.length,
       files.reduce((sum, file) => sum + file.identity.sizeBytes, 0),
     );
     const left = scan.files.values();
     const indexSome = async () => {
       for (const file of left) {
-        const content = await this.#ports.indexer.indexFile(file, this.#callbacks());
-        this.#adopt(newShare('file', file), [content]);
+        const content = await this.#ports.indexer.indexFile(file, news);
+        this.#adopt(this.#shareOf('file', file), [content]);
       }
     };
     await Promise.all(Array.from({ length: FILES_AT_ONCE_COUNT }, indexSome));
     for (const folder of scan.folders) {
-      const { content, files: inside } = await this.#ports.indexer.indexFolder(folder, this.#callbacks());
-      this.#adopt(newShare('folder', folder), [content, ...inside]);
+      const { content, files: inside } = await this.#ports.indexer.indexFolder(folder, news);
+      this.#adopt(this.#shareOf('folder', folder), [content, ...inside]);
     }
+  }
+
+  /** Two paths under one name would take turns at being served. */
+  #checkName(path: string, name: FileName): void {
+    const taken = this.#shares.get(name)?.path;
+    if (taken === undefined || taken === path) return;
+    const text = `"${path}" cannot be shared: "${name}" is "${taken}" here. Rename one, or stop sharing the other.`;
+    throw new ShoalError('USAGE', 'local', text);
+  }
+
+  /** The share that a path has, or a new one. */
+  #shareOf(kind: 'file' | 'folder', { path, name }: { readonly path: string; readonly name: FileName }): Share {
+    const found = this.#shares.get(name);
+    return found?.kind === kind && found.path === path ? found : newShare({ kind, path, name });
   }
 
   /** Shares what was just fetched to `path`, without hashing it again. Of a folder, the folder itself comes first. */
   keep(kind: 'file' | 'folder', path: string, contents: readonly SharedContent[]): void {
     const [first] = contents;
-    if (first !== undefined) this.#adopt(newShare(kind, { path, name: first.name }), contents);
+    if (first !== undefined) this.#adopt(this.#shareOf(kind, { path, name: first.name }), contents);
   }
 
   /** A content's file is not what it was: it is not served from now on. Idempotent. */
@@ -131,10 +156,6 @@ export class Sharing {
     for (const share of this.#shares.values()) share.timer?.cancel();
   }
 
-  #callbacks(): IndexCallbacks {
-    return { hashed: (bytes, isFromCache) => this.#events.hashed(bytes, isFromCache), note: this.#events.note };
-  }
-
   /** Serves and announces the contents of a share in place of those it had. */
   #adopt(share: Share, contents: readonly SharedContent[]): void {
     if (this.#isClosed) return;
@@ -143,7 +164,7 @@ export class Sharing {
     this.#shares.set(share.name, share);
     for (const [name, content] of former) if (!share.contents.has(name)) this.#ports.index.remove(content);
     for (const content of contents) this.#ports.index.add(content);
-    const isAnnounced = (content: SharedContent) => !this.#isFolderOnly || share.kind === 'file' || content.name === share.name;
+    const isAnnounced = (content: SharedContent) => this.#isAnnounced(share, content);
     const isNews = (content: SharedContent) => former.get(content.name)?.root !== content.root;
     const gone = [...former.values()].filter((content) => share.contents.get(content.name)?.root !== content.root);
     if (gone.length > 0) this.#ports.announcer.withdraw(gone.filter(isAnnounced).map(announcement));
@@ -153,8 +174,12 @@ export class Sharing {
     if (isNew) this.#events.indexed(first, share.kind === 'folder' ? contents.length - 1 : undefined);
   }
 
+  #isAnnounced({ kind, name }: Share, content: SharedContent): boolean {
+    return !this.#isFolderOnly || kind === 'file' || content.name === name;
+  }
+
   #settle(share: Share): void {
-    if (this.#isClosed || share.isRenewing) return;
+    if (this.#isClosed || share.isRenewing || !this.#isShared(share)) return;
     share.timer?.cancel();
     share.timer = this.#ports.clock.setTimer('settle', Math.max(SETTLE_MS, share.restMs), () => {
       share.isRenewing = true;
@@ -187,7 +212,7 @@ export class Sharing {
     share.lastSeen = seen;
     if (scan === undefined) {
       // It may come back: a share on a disk that is unmounted, an editor that writes a new file in its place.
-      if (share.contents.size > 0) this.#adopt(share, []);
+      if (share.contents.size > 0 && this.#isShared(share)) this.#adopt(share, []);
       return false;
     }
     if (!isSettled) return false;
@@ -195,12 +220,19 @@ export class Sharing {
     const callbacks = { hashed: () => undefined, note: this.#events.note };
     const [file] = scan.files;
     const [folder] = scan.folders;
-    if (file !== undefined) this.#adopt(share, [await this.#ports.indexer.indexFile(file, callbacks)]);
+    const contents: SharedContent[] = [];
+    if (file !== undefined) contents.push(await this.#ports.indexer.indexFile(file, callbacks));
     if (folder !== undefined) {
       const { content, files } = await this.#ports.indexer.indexFolder(folder, callbacks);
-      this.#adopt(share, [content, ...files]);
+      contents.push(content, ...files);
     }
+    if (this.#isShared(share)) this.#adopt(share, contents);
     return true;
+  }
+
+  /** Whether nobody took it back meanwhile. */
+  #isShared(share: Share): boolean {
+    return this.#shares.get(share.name) === share;
   }
 
   /** What is at a share's path now; `undefined` where nothing is. */
@@ -216,29 +248,4 @@ export class Sharing {
       throw error;
     }
   }
-}
-
-function newShare(kind: 'file' | 'folder', { path, name }: { readonly path: string; readonly name: FileName }): Share {
-  return {
-    kind,
-    path,
-    name,
-    contents: new Map(),
-    lastSeen: undefined,
-    timer: undefined,
-    isRenewing: false,
-    trouble: undefined,
-    restMs: 0,
-  };
-}
-
-function announcement({ name, root, manifest }: SharedContent): Announcement {
-  const { sizeBytes, type } = manifest;
-  return { name, root, sizeBytes, ...(type === undefined ? {} : { type }) };
-}
-
-/** A text that is the same only if every file is in the same state. */
-function stateOf(files: readonly ScannedFile[]): string {
-  const one = ({ dev, ino, sizeBytes, mtimeNs }: FileIdentity) => `${dev} ${ino} ${sizeBytes} ${mtimeNs}`;
-  return files.map((file) => `${file.name} ${one(file.identity)}`).join('\n');
 }
