@@ -244,11 +244,14 @@ export const KEPT_SHARES_MAX_COUNT = 10_000;
 /** Bytes of the state of a peer that stays: KEPT_SHARES_MAX_COUNT with the longest paths, and the counts. */
 export const STATE_FILE_MAX_BYTES = 64 * MIB;
 
-/** Characters of one line between a command and the node of its user: the longest paths, and an event with hundreds of peers. */
-export const CONTROL_LINE_MAX_CHARS = MIB;
+/** Characters of one line between a command and the node of its user: KEPT_SHARES_MAX_COUNT in a list, with long paths. */
+export const CONTROL_LINE_MAX_CHARS = 16 * MIB;
+
+/** Characters that wait for a command which does not read, before it is given up. */
+export const CONTROL_QUEUE_MAX_CHARS = 2 * CONTROL_LINE_MAX_CHARS;
 
 /** Commands that may talk to one node at once. */
 export const CONTROL_CLIENTS_MAX_COUNT = 64;
 
-/** Milliseconds in which a node answers the first word of a command, and a command says what it wants. */
+/** Milliseconds in which a running node says who it is; after that a command does without it. */
 export const CONTROL_GREETING_MS = 5000;

@@ -7,8 +7,10 @@ export class RawClient {
   #wake: () => void = () => undefined;
   isClosed = false;
 
-  constructor(port: number) {
-    this.socket = connect({ host: '127.0.0.1', port, allowHalfOpen: true });
+  /** `place` is a port of this machine, or the path of a local socket. */
+  constructor(place: number | string) {
+    const to = typeof place === 'string' ? { path: place } : { host: '127.0.0.1', port: place };
+    this.socket = connect({ ...to, allowHalfOpen: true });
     this.socket.on('data', (bytes: Buffer) => {
       this.#held = Buffer.concat([this.#held, bytes]);
       this.#wake();
