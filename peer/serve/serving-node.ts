@@ -1,0 +1,214 @@
+/**
+ * A node that stays: answers the commands of its user, remembers what it shares for good, and counts what goes to and fro.
+ *
+ * What changes is on disk within SAVE_MS; what was promised to a command is there before the command hears of it.
+ */
+import { asShoalError, ShoalError } from '../../common/core/errors.js';
+import { formatPeerAddress, type HostPort, parseHostPort } from '../../common/core/peer-address.js';
+import type { Clock, Timer } from '../../common/ports/clock.js';
+import type { FetchResult } from '../fetch/fetch-events.js';
+import type { PeerNode } from '../node.js';
+import {
+  CONTROL_VERSION,
+  type ControlRequest,
+  type Hello,
+  type Json,
+  type NodeSettings,
+  type ShareRequest,
+} from './control-protocol.js';
+import type { ControlDesk, ControlSession } from './control-server.js';
+import type { NewsBoard } from './news-board.js';
+import { NodeFetches } from './node-fetches.js';
+import { hashingSender, newsSender } from './share-news.js';
+import { namesOf, ShareOwners } from './share-owners.js';
+import type { StateFile } from './state-file.js';
+import type { ServeState } from './state-format.js';
+import { Statistics } from './statistics.js';
+import { statsJson } from './stats-json.js';
+
+/** Milliseconds after a change until it is written: what a power cut may cost of the statistics. */
+const SAVE_MS = 3000;
+
+export interface ServingParts {
+  readonly node: PeerNode;
+  readonly board: NewsBoard;
+  readonly clock: Clock;
+  readonly file: StateFile;
+  readonly state: ServeState;
+  /** Of the program. */
+  readonly version: string;
+  readonly pid: number;
+  readonly settings: NodeSettings;
+  /** Ends the node, as a signal would. */
+  readonly stop: () => void;
+}
+
+export class ServingNode implements ControlDesk {
+  readonly hello: Hello;
+  readonly #parts: ServingParts;
+  readonly #statistics: Statistics;
+  readonly #owners: ShareOwners;
+  readonly #fetches: NodeFetches;
+  readonly #startedMs: number;
+  readonly #stopReading: () => void;
+  #timer: Timer | undefined;
+  #isClosed = false;
+
+  constructor(parts: ServingParts) {
+    const { node, board, clock, state, version, pid, settings } = parts;
+    this.#parts = parts;
+    this.hello = { protocol: CONTROL_VERSION, version, pid, settings };
+    this.#startedMs = clock.nowMs();
+    this.#statistics = new Statistics(state.totals);
+    const note = board.note;
+    const forgotten = (name: string) => board.forget(name);
+    this.#owners = new ShareOwners({ node, note, save: () => this.#save(), forgotten }, state.kept);
+    this.#fetches = new NodeFetches({
+      node,
+      downloaded: (content, bytes) => {
+        this.#statistics.downloaded(content, bytes);
+        this.#changed();
+      },
+      keep: (result) => this.#keep(result),
+    });
+    this.#stopReading = board.read({
+      served: ({ name, root, manifest }, bytes) => {
+        this.#statistics.uploaded({ name, root, sizeBytes: manifest.sizeBytes }, bytes, clock.nowMs());
+        this.#changed();
+      },
+    });
+  }
+
+  /** Shares again what is kept, and `paths`, which belong to this run alone. Throws what stands against those paths. */
+  async begin(paths: readonly string[]): Promise<void> {
+    await this.#owners.restore();
+    if (paths.length > 0) await this.#owners.share(paths, this, this.#parts.board);
+  }
+
+  async answer(request: ControlRequest, session: ControlSession): Promise<Json> {
+    switch (request.request) {
+      case 'status':
+        return this.#status();
+      case 'list':
+        return {
+          shares: this.#parts.node
+            .shares()
+            .map((share) => ({ ...share, root: share.root ?? null, isKept: this.#owners.isKept(share.name) })),
+        };
+      case 'stats':
+        return statsJson(this.#state());
+      case 'share':
+        return this.#share(request, session);
+      case 'unshare': {
+        const names = await this.#owners.unshare(request.path);
+        await this.#parts.node.settled();
+        return { names };
+      }
+      case 'fetch':
+        return this.#fetches.fetch(request, session);
+      case 'stop':
+        this.#parts.stop();
+        return { pid: this.hello.pid };
+      default:
+        throw new ShoalError('UNKNOWN_COMMAND', 'remote', `The running peer does not know "${request.request}".`);
+    }
+  }
+
+  /** Writes what is not written yet, and nothing after that. Idempotent. */
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#stopReading();
+    this.#timer?.cancel();
+    this.#isClosed = true;
+    await this.#parts.file.save(this.#state()).catch((error: unknown) => this.#parts.board.note(asShoalError(error).message));
+  }
+
+  async #share({ paths, isKept }: ShareRequest, session: ControlSession): Promise<Json> {
+    const { board, node, clock } = this.#parts;
+    const names = namesOf(paths);
+    const reader = newsSender(new Set(names), session.event);
+    const hashing = hashingSender(clock, session.event);
+    const stopReading = board.read(reader);
+    try {
+      const sharing = isKept ? this.#owners.keep(paths, hashing) : this.#owners.share(paths, session, hashing);
+      // Whoever gives it up does not wait for the hashing of what nobody wants any more.
+      await (isKept ? sharing : orAborted(sharing, session.signal));
+      hashing.over();
+      for (const name of names) board.repeat(name, reader);
+      await node.settled();
+      if (!isKept) await aborted(session.signal);
+    } finally {
+      stopReading();
+      if (!isKept) {
+        this.#owners.release(names, session);
+        await node.settled();
+      }
+    }
+    return { names };
+  }
+
+  async #keep({ type, path, name }: FetchResult): Promise<void> {
+    try {
+      await this.#owners.keepFetched({ kind: type, path, name });
+    } catch (error) {
+      // It is fetched all the same.
+      this.#parts.board.note(`"${path}" is not kept: ${asShoalError(error).message}`);
+    }
+  }
+
+  #status(): Json {
+    const { node, board, clock } = this.#parts;
+    const { trackers } = this.hello.settings;
+    return {
+      address: formatPeerAddress(node.local),
+      pid: this.hello.pid,
+      uptimeMs: Math.round(clock.nowMs() - this.#startedMs),
+      ...node.status(),
+      shareCount: node.shares().length,
+      trackers: trackers.map((tracker) => {
+        const trouble = board.troubleOf(addressOf(tracker));
+        return { tracker, isReachable: trouble === undefined, message: trouble ?? null };
+      }),
+      fetches: this.#fetches.running,
+      uploads: this.#statistics.uploads(clock.nowMs()).map((upload) => ({ ...upload, root: upload.root ?? null })),
+      uploadedBytes: this.#statistics.totals.uploadedBytes,
+      downloadedBytes: this.#statistics.totals.downloadedBytes,
+    };
+  }
+
+  #state(): ServeState {
+    return { sinceMs: this.#parts.state.sinceMs, kept: this.#owners.kept, totals: this.#statistics.totals };
+  }
+
+  #changed(): void {
+    if (this.#isClosed) return;
+    this.#timer ??= this.#parts.clock.setTimer('save state', SAVE_MS, () => {
+      this.#timer = undefined;
+      // The next change tries again.
+      this.#save().catch((error: unknown) => this.#parts.board.note(asShoalError(error).message));
+    });
+  }
+
+  /** Throws as `StateFile.save`. */
+  #save(): Promise<void> {
+    return this.#isClosed ? Promise.resolve() : this.#parts.file.save(this.#state());
+  }
+}
+
+function addressOf(tracker: string): HostPort {
+  return parseHostPort(tracker, 0);
+}
+
+/** As `work`; resolves at once when the signal comes. */
+async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  work.catch(() => undefined);
+  await Promise.race([work, aborted(signal)]);
+}
+
+/** Resolves when the signal comes, or at once where it has come. */
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
