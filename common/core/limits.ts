@@ -255,3 +255,14 @@ export const CONTROL_CLIENTS_MAX_COUNT = 64;
 
 /** Milliseconds in which a running node says who it is; after that a command does without it. */
 export const CONTROL_GREETING_MS = 5000;
+
+/** Pushes that wait at one peer, and those of one IP address: what a person pushes at once, and room for others beside it. */
+export const PUSHES_WAITING_MAX_COUNT = 256;
+export const PUSHES_WAITING_PER_IP_MAX_COUNT = 64;
+
+/** Pushes that are over and still known to the peer, and milliseconds that they are: whoever pushed asks again within that. */
+export const PUSHES_KEPT_MAX_COUNT = 1000;
+export const PUSH_KEPT_MS = 3_600_000;
+
+/** Milliseconds without a chunk after which a peer gives up what was pushed to it: longer than it takes a sender to start anew. */
+export const PUSH_PATIENCE_MS = 60_000;

@@ -95,7 +95,7 @@ async function nameFolder({ paths, isOverwrite, catalog, files }: Publication): 
 }
 
 /** Makes a folder and those above it down from `top`; a symlink in its place is refused, not followed. */
-async function makeRealFolder(folder: string, top: string, made: Set<string>): Promise<void> {
+export async function makeRealFolder(folder: string, top: string, made: Set<string>): Promise<void> {
   if (folder === top || made.has(folder)) return;
   await makeRealFolder(dirname(folder), top, made);
   await mkdir(folder).catch((error: unknown) => {
