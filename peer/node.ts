@@ -3,6 +3,7 @@
  * time, chance or a socket comes in through ports. Closed in reverse order of creation.
  */
 import { ShoalError } from '../common/core/errors.js';
+import type { FileName } from '../common/core/file-name.js';
 import type { HashName } from '../common/core/hash.js';
 import { UPLOAD_SLOTS_MIN_COUNT } from '../common/core/limits.js';
 import type { HostPort, PeerAddress } from '../common/core/peer-address.js';
@@ -25,6 +26,10 @@ import { createNodeDesk } from './net/node-desk.js';
 import { type RateLimitOptions, RateLimits } from './net/rate-limits.js';
 import { ChunkServer } from './net/server.js';
 import { throttledDialer, throttledListener } from './net/throttle.js';
+import { NodePush, type PushContent, type PushOptions } from './push/node-push.js';
+import type { ReceiverEnd } from './push/push-all.js';
+import type { PushEvents, PushInbox } from './push/push-inbox.js';
+import type { PushPolicy } from './push/push-policy.js';
 import { ChunkReader } from './share/chunk-reader.js';
 import { Indexer } from './share/indexer.js';
 import { Introductions } from './share/introductions.js';
@@ -44,7 +49,7 @@ export interface NodePorts {
   readonly load?: LoadPort;
 }
 
-export interface NodeEvents extends SharingEvents, AnnouncerEvents {
+export interface NodeEvents extends SharingEvents, AnnouncerEvents, Partial<PushEvents> {
   /** Bytes of a content that a fetcher took. */
   served(content: SharedContent, bytes: number): void;
 }
@@ -61,6 +66,10 @@ export interface NodeOptions {
   readonly isFolderOnly: boolean;
   /** What peers may send and be sent; default no limit. Trackers are not limited. */
   readonly limits?: RateLimitOptions;
+  /** What it takes of what others push to it; left out, nothing. */
+  readonly accept?: PushPolicy;
+  /** The peers that it belongs to, as it says of itself. */
+  readonly group?: string;
   readonly cacheFolder: string;
   /** Hash threads; default one a core. */
   readonly threadCount?: number;
@@ -86,6 +95,10 @@ export interface PeerNode {
   seed(result: Pick<FetchResult, 'type' | 'path' | 'name'>, news?: ShareNews): Promise<void>;
   /** How busy it is, and what it serves, as it tells whoever asks. */
   status(): PeerStatus;
+  /** What is shared whole under a name, as it can be pushed; `undefined` where nothing is. */
+  pushable(name: FileName): PushContent | undefined;
+  /** Pushes a content to others; resolves with an end for each. Throws as `NodePush.push`. */
+  push(options: PushOptions): Promise<ReceiverEnd[]>;
   /** Unregisters and stops. Idempotent. */
   close(): Promise<void>;
 }
@@ -95,7 +108,10 @@ export type NodeFetchOptions = FetchOptions & {
   readonly isKept: boolean;
 };
 
-/** Throws `USAGE` for a bad `announce`, `NETWORK` or `DENIED` where the port cannot be had. */
+/**
+ * Throws `USAGE` for a bad `announce`, `NETWORK` or `DENIED` where the port cannot be had, and what stands against the folder that pushes
+ * go to.
+ */
 export async function createNode(ports: NodePorts, options: NodeOptions): Promise<PeerNode> {
   if (options.announce !== undefined) checkAnnounce(options.announce);
   const { events, hashName, host, port, cacheFolder, threadCount } = options;
@@ -107,10 +123,17 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
   const id = drawProcessId(ports.random);
   let sharing: Sharing | undefined;
   const reader = new ChunkReader({ changed: (content) => sharing?.withdraw(content) });
+  let pushing: NodePush | undefined;
+  const receiver = {
+    push: async (...offer: Parameters<PushInbox['push']>) => (pushing?.inbox ?? notYet()).push(...offer),
+    acceptBytes: () => pushing?.inbox?.acceptBytes ?? 0,
+  };
   const desk = createNodeDesk({
     load: () => server.load,
     fileCount: () => index.count,
     upBytesPerSecond: options.limits?.upBytesPerSecond,
+    ...(options.accept === undefined ? {} : { receiver }),
+    ...(options.group === undefined ? {} : { group: options.group }),
   });
   // First what can fail and holds the process alive: nothing else has to be closed when the port cannot be had.
   const server = await ChunkServer.listen(
@@ -150,6 +173,7 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
     kept.add(path);
     made.keep(kind, path, contents);
   };
+  const servedPort = announcedPort(options.announce) ?? server.local.port;
   const offering = {
     index: {
       add: (content: SharedContent) => index.add(content),
@@ -160,12 +184,13 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
       },
     },
     announcer,
-    introduction: { port: announcedPort(options.announce) ?? server.local.port, id },
+    introduction: { port: servedPort, id },
     onPeerSeen: introductions.watch.bind(introductions),
   };
 
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
+    await pushing?.close();
     made.close();
     await announcer.close();
     await pool.close();
@@ -173,13 +198,31 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
     await server.close();
     reader.close();
   };
+  const fetch: PeerNode['fetch'] = ({ isKept, ...fetchOptions }) => {
+    const offered = { ...offering, keep: isKept ? keep : undefined };
+    return fetchContent({ ...ports, peerDialer, pool, offering: offered }, fetchOptions);
+  };
+  const seed: PeerNode['seed'] = async ({ type, path, name }, news) => {
+    if (!kept.has(path)) await made.shareAs(type, path, name, news);
+  };
+  const pushPorts = {
+    ...ports,
+    peerDialer,
+    slots: pool.slots,
+    index,
+    fetch: (how: FetchOptions) => fetch({ ...how, isKept: true }),
+    seed: (result: FetchResult) => seed(result),
+    peerSeen: introductions.seen.bind(introductions),
+  };
+  const opened = await NodePush.open(pushPorts, { ...options, port: servedPort }).catch(async (error: unknown) => {
+    await close();
+    throw error;
+  });
+  pushing = opened;
   return {
     local: server.local,
     share: (paths, news) => made.share(paths, news),
-    fetch: ({ isKept, ...fetchOptions }) => {
-      const offered = { ...offering, keep: isKept ? keep : undefined };
-      return fetchContent({ ...ports, peerDialer, pool, offering: offered }, fetchOptions);
-    },
+    fetch,
     unshare: (path) => {
       kept.delete(path);
       return made.unshare(path);
@@ -187,15 +230,19 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
     shares: () => made.list(),
     serves: (content) => index.find(content) !== undefined,
     settled: () => announcer.settled(),
-    seed: async ({ type, path, name }, news) => {
-      if (!kept.has(path)) await made.shareAs(type, path, name, news);
-    },
     status: () => desk.status(),
+    seed,
+    pushable: (name) => opened.shared(name),
+    push: (pushOptions) => opened.push(pushOptions),
     close: () => {
       closing ??= close();
       return closing;
     },
   };
+}
+
+function notYet(): never {
+  throw new ShoalError('BUSY', 'local', 'This peer is just starting.');
 }
 
 /** The port that others reach this peer at, where it is not the one that is listened on. */

@@ -266,3 +266,10 @@ export const PUSH_KEPT_MS = 3_600_000;
 
 /** Milliseconds without a chunk after which a peer gives up what was pushed to it: longer than it takes a sender to start anew. */
 export const PUSH_PATIENCE_MS = 60_000;
+
+/** Receivers of one push that are asked at once: each is a connection, and most of the time it is silent. */
+export const PUSHES_TO_AT_ONCE_MAX_COUNT = 64;
+
+/** Receivers that a number may ask for, and peers that are looked through for them: what fits in a few megabytes. */
+export const RECEIVERS_MAX_COUNT = 10_000;
+export const PEERS_WALK_MAX_COUNT = 10_000;

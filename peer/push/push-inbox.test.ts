@@ -59,9 +59,8 @@ async function open(policy: Partial<PushPolicy> = {}): Promise<PushInbox> {
     peerSeen: (_root: string, address: PeerAddress) => seen.push(address),
   };
   const events = {
-    offered: () => undefined,
-    received: ({ name }: PushOffer) => told.push(`received ${name}`),
-    failed: ({ name }: PushOffer, _ip: string, { code }: ShoalError) => told.push(`failed ${name} ${code}`),
+    pushReceived: ({ name }: PushOffer) => told.push(`received ${name}`),
+    pushFailed: ({ name }: PushOffer, _ip: string, { code }: ShoalError) => told.push(`failed ${name} ${code}`),
   };
   const inbox = await PushInbox.open(
     ports,
@@ -247,6 +246,8 @@ describe('push inbox', () => {
     shared = { kind: 'whole', root: content.root };
     expect(await inbox.push(offer, FROM)).toEqual({ state: 'done', haveChunks: 4, chunkCount: 4 });
     shared = { kind: 'whole', root: 'f'.repeat(64) as PushOffer['root'] };
+    expect(await inbox.push(offer, FROM)).toMatchObject({ state: 'failed', code: 'TARGET_EXISTS' });
+    shared = { kind: 'below' };
     expect(await inbox.push(offer, FROM)).toMatchObject({ state: 'failed', code: 'TARGET_EXISTS' });
     shared = { kind: 'part' };
     expect(await rejectionCode(inbox.push(offer, FROM))).toBe('BUSY');

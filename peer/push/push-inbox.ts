@@ -41,14 +41,17 @@ export type SharedUnderName =
   | { readonly kind: 'nothing' }
   /** All of one content. */
   | { readonly kind: 'whole'; readonly root: ContentRoot }
-  /** Part of one, or contents below the name as in a folder. */
+  /** Contents whose names begin with it, as those of a folder do. */
+  | { readonly kind: 'below' }
+  /** Part of one. */
   | { readonly kind: 'part' };
 
+/** What a peer that takes pushes tells; `ip` is where the offer came from. */
 export interface PushEvents {
   /** An offer was taken and waits. */
-  offered(offer: PushOffer, ip: string): void;
-  received(offer: PushOffer, ip: string): void;
-  failed(offer: PushOffer, ip: string, error: ShoalError): void;
+  pushOffered(offer: PushOffer, ip: string): void;
+  pushReceived(offer: PushOffer, ip: string): void;
+  pushFailed(offer: PushOffer, ip: string, error: ShoalError): void;
 }
 
 export interface PushInboxPorts {
@@ -64,7 +67,7 @@ export interface PushInboxPorts {
 export class PushInbox {
   readonly #ports: PushInboxPorts;
   readonly #policy: PushPolicy;
-  readonly #events: PushEvents;
+  readonly #events: Partial<PushEvents>;
   readonly #table: PushTable;
   readonly #stop = new AbortController();
   readonly #running = new Set<Promise<void>>();
@@ -75,7 +78,7 @@ export class PushInbox {
   #timer: Timer | undefined;
 
   /** Makes the folder where it is missing. Throws `DENIED`, `DISK_FULL` or `IO`. */
-  static async open(ports: PushInboxPorts, policy: PushPolicy, events: PushEvents): Promise<PushInbox> {
+  static async open(ports: PushInboxPorts, policy: PushPolicy, events: Partial<PushEvents>): Promise<PushInbox> {
     const inbox = new PushInbox(ports, policy, events);
     await ports.folder.open();
     await inbox.#measure();
@@ -83,7 +86,7 @@ export class PushInbox {
     return inbox;
   }
 
-  private constructor(ports: PushInboxPorts, policy: PushPolicy, events: PushEvents) {
+  private constructor(ports: PushInboxPorts, policy: PushPolicy, events: Partial<PushEvents>) {
     this.#ports = ports;
     this.#policy = policy;
     this.#events = events;
@@ -110,7 +113,7 @@ export class PushInbox {
     const late = this.#known(offer, ip);
     if (late !== undefined) return late;
     const record = this.#table.admit(offer, ip);
-    this.#events.offered(offer, ip);
+    this.#events.pushOffered?.(offer, ip);
     this.#beginNext();
     return pushStateOf(record);
   }
@@ -140,12 +143,10 @@ export class PushInbox {
     switch (shared.kind) {
       case 'nothing':
         return undefined;
-      case 'whole': {
-        if (shared.root === root) return { state: 'done', haveChunks: count, chunkCount: count };
-        // Whatever is served under a name must not become something else because somebody pushes.
-        const text = 'This peer shares something else under this name; push it under another one.';
-        return { state: 'failed', haveChunks: 0, chunkCount: count, code: 'TARGET_EXISTS', text };
-      }
+      case 'whole':
+        return shared.root === root ? { state: 'done', haveChunks: count, chunkCount: count } : nameTaken(count);
+      case 'below':
+        return nameTaken(count);
       case 'part':
         throw new ShoalError('BUSY', 'local', 'This peer is fetching under this name already; try again later.');
     }
@@ -204,7 +205,7 @@ export class PushInbox {
       const directory = await folder.prepare(offer);
       const { size, isAlreadyThere } = await this.#fetch(offer, ip, directory);
       this.#table.ended(offer, { kind: 'done', addedBytes: isAlreadyThere ? 0 : size }, clock.nowMs());
-      this.#events.received(offer, ip);
+      this.#events.pushReceived?.(offer, ip);
     } catch (thrown) {
       const error = asShoalError(thrown);
       const isStopped = this.#stop.signal.aborted;
@@ -212,7 +213,7 @@ export class PushInbox {
       // Before it counts as failed, since from then on it may be tried anew.
       await (doneBytes === 0 && !isStopped ? folder.discard(offer) : folder.tidy(offer)).catch(() => undefined);
       this.#table.ended(offer, { kind: 'failed', error }, clock.nowMs());
-      if (!isStopped) this.#events.failed(offer, ip, error);
+      if (!isStopped) this.#events.pushFailed?.(offer, ip, error);
     }
   }
 
@@ -252,4 +253,10 @@ export class PushInbox {
       this.#scheduleForgetting();
     });
   }
+}
+
+/** Whatever is served under a name must not become something else because somebody pushes. */
+function nameTaken(count: number): PushState {
+  const text = 'This peer shares something else under this name; push it under another one.';
+  return { state: 'failed', haveChunks: 0, chunkCount: count, code: 'TARGET_EXISTS', text };
 }

@@ -14,8 +14,8 @@ function offerOf(index: number, sizeBytes = 10): PushOffer {
   return { name: parseFileName(`file ${index}`), sizeBytes, root: ROOT, port: 4701 };
 }
 
-function failure(message = 'gone'): ShoalError {
-  return new ShoalError('NETWORK', 'remote', message);
+function failure(): ShoalError {
+  return new ShoalError('VERIFY_FAILED', 'remote', 'It is not what was offered.');
 }
 
 describe('push table', () => {
@@ -42,7 +42,7 @@ describe('push table', () => {
     table.ended(offer, { kind: 'failed', error: failure() }, 0);
     expect(table.roomBytes).toBe(70);
     expect(table.leftovers().map((record) => pushStateOf(record))).toEqual([
-      { state: 'failed', haveChunks: 0, chunkCount: 1, code: 'NETWORK', text: 'gone' },
+      { state: 'failed', haveChunks: 0, chunkCount: 1, code: 'VERIFY_FAILED', text: 'It is not what was offered.' },
     ]);
     table.forget(offer);
     expect(table.roomBytes).toBe(100);

@@ -1,0 +1,162 @@
+/** The pushing half of a node: takes what others push where a policy allows it, and pushes what it shares, or knows of, to others. */
+import { asShoalError } from '../../common/core/errors.js';
+import type { FileName } from '../../common/core/file-name.js';
+import { formatPeerAddress, type HostPort, type PeerAddress } from '../../common/core/peer-address.js';
+import type { ContentRoot } from '../../common/core/root.js';
+import type { Clock } from '../../common/ports/clock.js';
+import type { Dialer } from '../../common/ports/net.js';
+import type { Random } from '../../common/ports/random.js';
+import type { PushOffer } from '../../common/wire/peer-lines.js';
+import type { FetchResult } from '../fetch/fetch-events.js';
+import type { FetchOptions } from '../fetch/fetch-session.js';
+import type { SlotMemory } from '../hash/slot-memory.js';
+import { drawProcessId } from '../net/introduction.js';
+import type { ShareIndex } from '../share/share-index.js';
+import { KnownReceivers } from './known-receivers.js';
+import { type PushAllEvents, pushToAll, type ReceiverEnd } from './push-all.js';
+import { PushFolder } from './push-folder.js';
+import { type PushEvents, type PushFetch, PushInbox, type SharedUnderName } from './push-inbox.js';
+import type { PushPolicy } from './push-policy.js';
+import { chooseReceivers, needsPeers, type ReceiverWish } from './receivers.js';
+
+export interface NodePushPorts {
+  /** For trackers. */
+  readonly dialer: Dialer;
+  readonly peerDialer: Dialer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly slots: SlotMemory;
+  readonly index: Pick<ShareIndex, 'find' | 'contents'>;
+  /** Fetches and goes on serving what came. */
+  readonly fetch: (options: FetchOptions) => Promise<FetchResult>;
+  readonly seed: (result: FetchResult) => Promise<void>;
+  readonly peerSeen: (root: ContentRoot, address: PeerAddress) => void;
+}
+
+export interface NodePushOptions {
+  readonly trackers: readonly HostPort[];
+  /** Where others reach what this node serves. */
+  readonly port: number;
+  /** Left out, nothing is taken. */
+  readonly accept?: PushPolicy;
+  /** What it says of itself when it pushes. */
+  readonly group?: string;
+  readonly events: Partial<PushEvents> & { readonly note: (text: string) => void };
+}
+
+/** A content to be pushed. */
+export interface PushContent extends Pick<PushOffer, 'name' | 'root' | 'sizeBytes' | 'type'> {
+  /** Of a folder, with its files, as far as that is known. */
+  readonly totalBytes: number;
+}
+
+export interface PushEventsForAll extends PushAllEvents {
+  /** Who it goes to. */
+  chosen(receivers: readonly PeerAddress[]): void;
+}
+
+export interface PushOptions {
+  readonly content: PushContent;
+  readonly receivers: ReceiverWish;
+  /** Only peers of this group are found by `all` and by a number. */
+  readonly group: string | undefined;
+  /** How long a receiver that is gone or busy is tried again. */
+  readonly timeoutMs: number;
+  readonly events: PushEventsForAll;
+  readonly signal: AbortSignal;
+}
+
+export class NodePush {
+  readonly #ports: NodePushPorts;
+  readonly #options: NodePushOptions;
+  /** What takes pushes; `undefined` where nothing does. */
+  readonly inbox: PushInbox | undefined;
+
+  /** Throws what stands against the folder that pushes go to: `DENIED`, `DISK_FULL` or `IO`. */
+  static async open(ports: NodePushPorts, options: NodePushOptions): Promise<NodePush> {
+    const inbox = options.accept === undefined ? undefined : await openInbox(ports, options, options.accept);
+    return new NodePush(ports, options, inbox);
+  }
+
+  private constructor(ports: NodePushPorts, options: NodePushOptions, inbox: PushInbox | undefined) {
+    this.#ports = ports;
+    this.#options = options;
+    this.inbox = inbox;
+  }
+
+  /** A content that this node shares whole under a name; `undefined` where it shares none. */
+  shared(name: FileName): PushContent | undefined {
+    const content = this.#ports.index.find({ by: 'name', name });
+    if (content === undefined || !content.holding.isWhole) return undefined;
+    const { sizeBytes, type } = content.manifest;
+    const totalBytes = type === undefined ? sizeBytes : this.#bytesBelow(name) + sizeBytes;
+    return { name, root: content.root, sizeBytes, totalBytes, ...(type === undefined ? {} : { type }) };
+  }
+
+  /**
+   * Pushes a content, and resolves with what became of it at each receiver. Throws `NETWORK` where no tracker could be asked for
+   * receivers, `NOT_FOUND` where there are not as many as are wanted, and the signal's reason.
+   */
+  async push({ content, receivers: wish, group, timeoutMs, events, signal }: PushOptions): Promise<ReceiverEnd[]> {
+    const { clock, random, peerDialer, slots } = this.#ports;
+    const { totalBytes, ...what } = content;
+    const receivers = await this.#receivers(wish, content.root, group, totalBytes);
+    signal.throwIfAborted();
+    events.chosen(receivers.chosen);
+    // Each push of its own, so that one that failed before is tried anew.
+    const offer = { ...what, port: this.#options.port, id: drawProcessId(random), ...(group === undefined ? {} : { group }) };
+    return pushToAll({ dialer: peerDialer, clock, slots }, { offer, receivers, timeoutMs, events, signal });
+  }
+
+  /** Stops what is being taken. Idempotent. */
+  async close(): Promise<void> {
+    await this.inbox?.close();
+  }
+
+  async #receivers(wish: ReceiverWish, root: ContentRoot, group: string | undefined, totalBytes: number) {
+    if (!needsPeers(wish)) return chooseReceivers(wish, [], new Set(), totalBytes);
+    const known = new KnownReceivers(this.#ports, this.#options.trackers);
+    try {
+      const [peers, holders] = await Promise.all([known.peers(group), wish.count > 0 ? known.holders(root) : []]);
+      return chooseReceivers(wish, peers, new Set(holders.map(({ address }) => formatPeerAddress(address))), totalBytes);
+    } finally {
+      await known.close();
+    }
+  }
+
+  #bytesBelow(name: FileName): number {
+    let bytes = 0;
+    for (const content of this.#ports.index.contents())
+      if (content.name.startsWith(`${name}/`)) bytes += content.manifest.sizeBytes;
+    return bytes;
+  }
+}
+
+function openInbox(ports: NodePushPorts, options: NodePushOptions, policy: PushPolicy): Promise<PushInbox> {
+  const { clock, peerSeen, index } = ports;
+  const inboxPorts = {
+    clock,
+    peerSeen,
+    folder: new PushFolder(policy.folder),
+    fetch: (how: PushFetch) => receive(ports, options, how),
+    shared: (name: FileName) => sharedUnder(index, name),
+  };
+  return PushInbox.open(inboxPorts, policy, options.events);
+}
+
+async function receive(ports: NodePushPorts, { trackers, events }: NodePushOptions, how: PushFetch): Promise<FetchResult> {
+  const shown = how.source.name ?? `@${how.source.root}`;
+  const result = await ports.fetch({ ...how, shown, trackers, out: undefined, isOverwrite: false, isFresh: false });
+  // What was there already is hashed first, which whoever pushed it does not have to wait for.
+  ports.seed(result).catch((error: unknown) => {
+    events.note(`"${shown}" was pushed here and is not shared: ${asShoalError(error).message}`);
+  });
+  return result;
+}
+
+function sharedUnder(index: NodePushPorts['index'], name: FileName): SharedUnderName {
+  const content = index.find({ by: 'name', name });
+  if (content !== undefined) return content.holding.isWhole ? { kind: 'whole', root: content.root } : { kind: 'part' };
+  for (const other of index.contents()) if (other.name.startsWith(`${name}/`)) return { kind: 'below' };
+  return { kind: 'nothing' };
+}

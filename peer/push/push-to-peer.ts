@@ -1,0 +1,111 @@
+/**
+ * One offer to one receiver, from the first word until the receiver has it or will not have it.
+ *
+ *     connect ──► PUSH ──► its state ──► pause ──► PUSH (the same is no new one) ──► … ──► done or failed
+ *        ▲                    │
+ *        └──── lost, busy ────┘  for `timeoutMs` since it last took the offer, then it has failed
+ */
+import { asShoalError, ShoalError } from '../../common/core/errors.js';
+import { formatPeerAddress, type PeerAddress } from '../../common/core/peer-address.js';
+import type { PushState } from '../../common/wire/peer-documents.js';
+import type { PushOffer } from '../../common/wire/peer-lines.js';
+import { PeerConnection, type PeerConnectionPorts } from '../net/peer-connection.js';
+
+/** Milliseconds for a connection, and for each answer. */
+const ANSWER_MS = 10_000;
+/** Milliseconds from one question to the next: short at first, since what is small is soon there. */
+const ASK_FIRST_MS = 100;
+const ASK_LATER_MS = 1000;
+const ASK_GROWTH_FACTOR = 1.5;
+/** What may be better a moment later. */
+const PASSING_CODES: readonly string[] = ['NETWORK', 'PROTOCOL', 'BUSY', 'STOPPED'];
+
+export interface PushToPeer {
+  readonly address: PeerAddress;
+  readonly offer: PushOffer;
+  /** How long a receiver that is gone or busy is tried again. */
+  readonly timeoutMs: number;
+  readonly onState: (state: PushState) => void;
+  /** Its reason is a `ShoalError`; what the receiver has it keeps. */
+  readonly signal: AbortSignal;
+}
+
+/** Resolves when the receiver has all of it. Throws why it has not, and the signal's reason. */
+export async function pushToPeer(ports: PeerConnectionPorts, push: PushToPeer): Promise<void> {
+  const { clock } = ports;
+  const { offer, timeoutMs, onState, signal, address } = push;
+  let connection: PeerConnection | undefined;
+  let takenMs = clock.nowMs();
+  let pauseMs = ASK_FIRST_MS;
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      try {
+        connection ??= await PeerConnection.connect(ports, address, ANSWER_MS);
+        const state = await answered(ports, connection, offer, signal);
+        takenMs = clock.nowMs();
+        onState(state);
+        if (state.state === 'done') return;
+        if (state.state === 'failed') throw failure(address, state);
+      } catch (error) {
+        const shoal = asShoalError(error);
+        if (signal.aborted) throw signal.reason;
+        const isOver = error instanceof ReceiverFailure || !PASSING_CODES.includes(shoal.code);
+        if (isOver || clock.nowMs() - takenMs >= timeoutMs) throw named(address, shoal);
+        if (connection?.failure !== undefined) connection = undefined;
+      }
+      await pause(ports, pauseMs, signal);
+      pauseMs = Math.min(ASK_LATER_MS, pauseMs * ASK_GROWTH_FACTOR);
+    }
+  } finally {
+    connection?.close(new ShoalError('STOPPED', 'local', 'The push is over.'));
+  }
+}
+
+/** The receiver took the offer and did not get it: trying again is not for this run. */
+class ReceiverFailure extends ShoalError {}
+
+function failure(address: PeerAddress, { code, text }: PushState): ShoalError {
+  const why = text ?? 'It does not say why.';
+  return new ReceiverFailure(code ?? 'INTERNAL', 'remote', `${formatPeerAddress(address)} did not get it: ${why}`);
+}
+
+/** An error that says whose it is. */
+function named(address: PeerAddress, error: ShoalError): ShoalError {
+  const at = formatPeerAddress(address);
+  if (error.code === 'UNKNOWN_COMMAND')
+    return new ShoalError('UNKNOWN_COMMAND', 'remote', `${at} knows no pushes; it may be older than this program.`, error);
+  if (error.message.includes(at)) return error;
+  return new ShoalError(error.code, error.fault, `${at}: ${error.message}`, error);
+}
+
+/** The state that the receiver tells. Ends the connection where it tells none in time. */
+async function answered(
+  { clock }: PeerConnectionPorts,
+  connection: PeerConnection,
+  offer: PushOffer,
+  signal: AbortSignal,
+): Promise<PushState> {
+  const end = () => connection.close(new ShoalError('STOPPED', 'local', 'Stopped.'));
+  const late = new ShoalError('NETWORK', 'remote', `It did not answer within ${ANSWER_MS / 1000} seconds.`);
+  const timer = clock.setTimer('push answer', ANSWER_MS, () => connection.close(late));
+  signal.addEventListener('abort', end, { once: true });
+  try {
+    return await connection.push(offer);
+  } finally {
+    timer.cancel();
+    signal.removeEventListener('abort', end);
+  }
+}
+
+function pause({ clock }: PeerConnectionPorts, pauseMs: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const over = () => {
+      timer.cancel();
+      signal.removeEventListener('abort', over);
+      resolve();
+    };
+    const timer = clock.setTimer('push pause', pauseMs, over);
+    signal.addEventListener('abort', over, { once: true });
+  });
+}
