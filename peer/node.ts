@@ -7,7 +7,7 @@ import type { FileName } from '../common/core/file-name.js';
 import type { HashName } from '../common/core/hash.js';
 import { UPLOAD_SLOTS_MIN_COUNT } from '../common/core/limits.js';
 import type { HostPort, PeerAddress } from '../common/core/peer-address.js';
-import { parsePeerAddress, parsePort } from '../common/core/peer-address.js';
+import { formatPeerAddress, parsePeerAddress, parsePort } from '../common/core/peer-address.js';
 import type { Clock } from '../common/ports/clock.js';
 import type { LoadPort } from '../common/ports/load.js';
 import type { Dialer, ListenPort } from '../common/ports/net.js';
@@ -30,6 +30,7 @@ import { NodePush, type PushContent, type PushOptions } from './push/node-push.j
 import type { ReceiverEnd } from './push/push-all.js';
 import type { PushEvents, PushInbox } from './push/push-inbox.js';
 import type { PushPolicy } from './push/push-policy.js';
+import type { ReplicationOptions } from './push/replicator.js';
 import { ChunkReader } from './share/chunk-reader.js';
 import { Indexer } from './share/indexer.js';
 import { Introductions } from './share/introductions.js';
@@ -70,6 +71,8 @@ export interface NodeOptions {
   readonly accept?: PushPolicy;
   /** The peers that it belongs to, as it says of itself. */
   readonly group?: string;
+  /** How copies of what it shares are looked after; left out, they are not. */
+  readonly replicate?: ReplicationOptions;
   readonly cacheFolder: string;
   /** Hash threads; default one a core. */
   readonly threadCount?: number;
@@ -156,11 +159,20 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
     return opening;
   };
   const pool = new HashPool(threadCount === undefined ? {} : { threadCount });
+  const ownAddresses = new Set<string>();
   const announcer = new Announcer(ports, {
     trackers: options.trackers,
     address: options.announce ?? `*:${server.local.port}`,
     state: () => desk.status(),
-    events,
+    events: {
+      registered: (content, address, tracker) => {
+        if (address !== undefined) ownAddresses.add(formatPeerAddress(address));
+        events.registered(content, address, tracker);
+      },
+      refused: events.refused.bind(events),
+      trackerLost: events.trackerLost.bind(events),
+      trackerBack: events.trackerBack.bind(events),
+    },
   });
   const indexer = new Indexer({ pool, cache, clock: ports.clock }, { hashName });
   const made = new Sharing(
@@ -213,6 +225,8 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
     fetch: (how: FetchOptions) => fetch({ ...how, isKept: true }),
     seed: (result: FetchResult) => seed(result),
     peerSeen: introductions.seen.bind(introductions),
+    shares: () => made.list(),
+    ownAddresses: () => ownAddresses,
   };
   const opened = await NodePush.open(pushPorts, { ...options, port: servedPort }).catch(async (error: unknown) => {
     await close();
@@ -232,7 +246,7 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
     settled: () => announcer.settled(),
     status: () => desk.status(),
     seed,
-    pushable: (name) => opened.shared(name),
+    pushable: (name) => opened.pushable(name),
     push: (pushOptions) => opened.push(pushOptions),
     close: () => {
       closing ??= close();

@@ -273,3 +273,9 @@ export const PUSHES_TO_AT_ONCE_MAX_COUNT = 64;
 /** Receivers that a number may ask for, and peers that are looked through for them: what fits in a few megabytes. */
 export const RECEIVERS_MAX_COUNT = 10_000;
 export const PEERS_WALK_MAX_COUNT = 10_000;
+
+/** Contents that a peer takes at the same time: each is a fetch, with connections and memory of its own. */
+export const PUSHES_AT_ONCE_MAX_COUNT = 16;
+
+/** Copies that a group may be asked to keep of each content; under load it may be twice as many. */
+export const REPLICAS_MAX_COUNT = 100;

@@ -1,6 +1,6 @@
 /** What the trackers know of peers and of who has a content: asked at all of them at once, and merged. */
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
-import { PEERS_WALK_MAX_COUNT } from '../../common/core/limits.js';
+import { LOOKUP_ROWS_MAX_COUNT, PEERS_WALK_MAX_COUNT } from '../../common/core/limits.js';
 import { formatHostPort, formatPeerAddress, type HostPort } from '../../common/core/peer-address.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { LookupRow, PeerInfo } from '../../common/wire/tracker-replies.js';
@@ -31,7 +31,7 @@ export class KnownReceivers {
   /** Who has a content, each address once; as whole where one tracker says so. Throws as `peers`. */
   async holders(root: ContentRoot): Promise<LookupRow[]> {
     const found = new Map<string, LookupRow>();
-    const rows = await this.#askAll((client) => client.lookup({ by: 'root', root }).catch(noneIfNotFound));
+    const rows = await this.#askAll((client) => client.lookup({ by: 'root', root }, LOOKUP_ROWS_MAX_COUNT).catch(noneIfNotFound));
     for (const row of rows.flat()) {
       const key = formatPeerAddress(row.address);
       if (found.get(key) === undefined || row.haveChunks === undefined) found.set(key, row);

@@ -12,12 +12,18 @@ import type { FetchOptions } from '../fetch/fetch-session.js';
 import type { SlotMemory } from '../hash/slot-memory.js';
 import { drawProcessId } from '../net/introduction.js';
 import type { ShareIndex } from '../share/share-index.js';
+import type { ShareListing } from '../share/share-place.js';
 import { KnownReceivers } from './known-receivers.js';
 import { type PushAllEvents, pushToAll, type ReceiverEnd } from './push-all.js';
 import { PushFolder } from './push-folder.js';
 import { type PushEvents, type PushFetch, PushInbox, type SharedUnderName } from './push-inbox.js';
 import type { PushPolicy } from './push-policy.js';
+import { pushToPeer } from './push-to-peer.js';
 import { chooseReceivers, needsPeers, type ReceiverWish } from './receivers.js';
+import { type ReplicationOptions, Replicator } from './replicator.js';
+
+/** How long a receiver of a copy that is gone or busy is tried again, before another one is chosen. */
+const COPY_TIMEOUT_MS = 30_000;
 
 export interface NodePushPorts {
   /** For trackers. */
@@ -31,6 +37,10 @@ export interface NodePushPorts {
   readonly fetch: (options: FetchOptions) => Promise<FetchResult>;
   readonly seed: (result: FetchResult) => Promise<void>;
   readonly peerSeen: (root: ContentRoot, address: PeerAddress) => void;
+  /** What this node was asked to share, or keeps. */
+  readonly shares: () => readonly Pick<ShareListing, 'name' | 'sizeBytes'>[];
+  /** Under which addresses trackers know this node. */
+  readonly ownAddresses: () => ReadonlySet<string>;
 }
 
 export interface NodePushOptions {
@@ -39,14 +49,16 @@ export interface NodePushOptions {
   readonly port: number;
   /** Left out, nothing is taken. */
   readonly accept?: PushPolicy;
-  /** What it says of itself when it pushes. */
+  /** What it says of itself when it pushes, and whom it keeps copies with. */
   readonly group?: string;
+  /** Left out, no copies are looked after. */
+  readonly replicate?: ReplicationOptions;
   readonly events: Partial<PushEvents> & { readonly note: (text: string) => void };
 }
 
 /** A content to be pushed. */
 export interface PushContent extends Pick<PushOffer, 'name' | 'root' | 'sizeBytes' | 'type'> {
-  /** Of a folder, with its files, as far as that is known. */
+  /** Of a folder what its files hold, as far as that is known. */
   readonly totalBytes: number;
 }
 
@@ -69,6 +81,8 @@ export interface PushOptions {
 export class NodePush {
   readonly #ports: NodePushPorts;
   readonly #options: NodePushOptions;
+  #replicator: Replicator | undefined;
+  #known: KnownReceivers | undefined;
   /** What takes pushes; `undefined` where nothing does. */
   readonly inbox: PushInbox | undefined;
 
@@ -82,15 +96,13 @@ export class NodePush {
     this.#ports = ports;
     this.#options = options;
     this.inbox = inbox;
+    if (options.replicate !== undefined) this.#startReplicating(options.replicate);
   }
 
-  /** A content that this node shares whole under a name; `undefined` where it shares none. */
-  shared(name: FileName): PushContent | undefined {
-    const content = this.#ports.index.find({ by: 'name', name });
-    if (content === undefined || !content.holding.isWhole) return undefined;
-    const { sizeBytes, type } = content.manifest;
-    const totalBytes = type === undefined ? sizeBytes : this.#bytesBelow(name) + sizeBytes;
-    return { name, root: content.root, sizeBytes, totalBytes, ...(type === undefined ? {} : { type }) };
+  /** A content that was asked to be shared and is here whole, by its name; `undefined` where there is none. */
+  pushable(name: FileName): PushContent | undefined {
+    const listing = this.#ports.shares().find((share) => share.name === name);
+    return listing === undefined ? undefined : this.#contentOf(listing);
   }
 
   /**
@@ -98,19 +110,60 @@ export class NodePush {
    * receivers, `NOT_FOUND` where there are not as many as are wanted, and the signal's reason.
    */
   async push({ content, receivers: wish, group, timeoutMs, events, signal }: PushOptions): Promise<ReceiverEnd[]> {
-    const { clock, random, peerDialer, slots } = this.#ports;
-    const { totalBytes, ...what } = content;
-    const receivers = await this.#receivers(wish, content.root, group, totalBytes);
+    const receivers = await this.#receivers(wish, content.root, group, content.totalBytes);
     signal.throwIfAborted();
     events.chosen(receivers.chosen);
-    // Each push of its own, so that one that failed before is tried anew.
-    const offer = { ...what, port: this.#options.port, id: drawProcessId(random), ...(group === undefined ? {} : { group }) };
-    return pushToAll({ dialer: peerDialer, clock, slots }, { offer, receivers, timeoutMs, events, signal });
+    const offer = this.#offer(content, group);
+    return pushToAll(this.#connecting, { offer, receivers, timeoutMs, events, signal });
   }
 
-  /** Stops what is being taken. Idempotent. */
+  /** Stops what is being taken, and copied. Idempotent. */
   async close(): Promise<void> {
+    await this.#replicator?.close();
+    await this.#known?.close();
     await this.inbox?.close();
+  }
+
+  #contentOf({ name, sizeBytes: totalBytes }: Pick<ShareListing, 'name' | 'sizeBytes'>): PushContent | undefined {
+    const content = this.#ports.index.find({ by: 'name', name });
+    if (content === undefined || !content.holding.isWhole) return undefined;
+    const { sizeBytes, type } = content.manifest;
+    return { name, root: content.root, sizeBytes, totalBytes, ...(type === undefined ? {} : { type }) };
+  }
+
+  get #connecting() {
+    const { clock, peerDialer, slots } = this.#ports;
+    return { dialer: peerDialer, clock, slots };
+  }
+
+  /** Each is a push of its own, so that what failed before is tried anew. */
+  #offer({ totalBytes: _, ...what }: PushContent, group: string | undefined): PushOffer {
+    const id = drawProcessId(this.#ports.random);
+    return { ...what, port: this.#options.port, id, ...(group === undefined ? {} : { group }) };
+  }
+
+  #startReplicating(replicate: ReplicationOptions): void {
+    const { clock, random, shares, ownAddresses } = this.#ports;
+    const { trackers, group, events } = this.#options;
+    const known = new KnownReceivers(this.#ports, trackers);
+    this.#known = known;
+    const push = (content: PushContent, address: PeerAddress, signal: AbortSignal) => {
+      const offer = this.#offer(content, group);
+      return pushToPeer(this.#connecting, { address, offer, signal, timeoutMs: COPY_TIMEOUT_MS, onState: () => undefined });
+    };
+    this.#replicator = new Replicator(
+      {
+        clock,
+        random,
+        ownAddresses,
+        contents: () => shares().flatMap((listing) => this.#contentOf(listing) ?? []),
+        members: () => known.peers(group),
+        holders: (root) => known.holders(root),
+        push,
+        note: events.note,
+      },
+      replicate,
+    );
   }
 
   async #receivers(wish: ReceiverWish, root: ContentRoot, group: string | undefined, totalBytes: number) {
@@ -122,13 +175,6 @@ export class NodePush {
     } finally {
       await known.close();
     }
-  }
-
-  #bytesBelow(name: FileName): number {
-    let bytes = 0;
-    for (const content of this.#ports.index.contents())
-      if (content.name.startsWith(`${name}/`)) bytes += content.manifest.sizeBytes;
-    return bytes;
   }
 }
 

@@ -101,18 +101,6 @@ export class PushFolder {
     }
   }
 
-  /** Full paths of what lies in the folder, hidden things aside: what was pushed before, to be shared again. */
-  async received(): Promise<string[]> {
-    const paths: string[] = [];
-    const entries = await opendir(this.#folder).catch(() => undefined);
-    if (entries === undefined) return paths;
-    for await (const entry of entries) {
-      const isOurs = !entry.name.startsWith('.') && (entry.isFile() || entry.isDirectory());
-      if (isOurs) paths.push(join(this.#folder, entry.name));
-    }
-    return paths.sort();
-  }
-
   #target({ name }: PushOffer): string {
     return join(this.#folder, name);
   }
