@@ -1,4 +1,5 @@
 /** A tracker that knows a million names: what memory that takes, and how long its requests take then, one at a time and pipelined. */
+import { cpuMs } from '../compare/program.js';
 import { type Figure, figure, type Section } from '../report.js';
 import { peakBytes, residentBytes } from './account.js';
 import { type BenchTracker, withTracker } from './bench-tracker.js';
@@ -80,7 +81,7 @@ async function lookups({ clients, tracker }: BenchTracker, { nameCount, runCount
   return rates;
 }
 
-async function searches({ clients }: BenchTracker, { nameCount, searchCount }: MillionOptions): Promise<Figure[]> {
+async function searches({ clients, tracker }: BenchTracker, { nameCount, searchCount }: MillionOptions): Promise<Figure[]> {
   const [client] = clients;
   if (client === undefined) return [];
   const partOf = (number: number, start: number, length: number) =>
@@ -98,8 +99,13 @@ async function searches({ clients }: BenchTracker, { nameCount, searchCount }: M
   const figures: Figure[] = [];
   for (const { what, text } of kinds) {
     const delays: number[] = [];
+    const beforeMs = cpuMs(tracker.processId ?? 'none', 'own');
     for (let number = 0; number < searchCount; number += 1) delays.push(await delayOf(client, `SEARCH ${text(number)}`));
-    figures.push(...delayFigures(what, delays));
+    const spentMs = cpuMs(tracker.processId ?? 'none', 'own') - beforeMs;
+    figures.push(
+      ...delayFigures(what, delays),
+      figure(`${what}: the tracker's processor, on average`, 'ms', [spentMs / searchCount]),
+    );
   }
   const pages: number[] = [];
   for (let after = ''; pages.length < searchCount; ) {
