@@ -214,6 +214,9 @@ export const TRACKER_SWEEP_ENTRIES_COUNT = 20_000;
  */
 export const TRACKER_SEARCH_BUDGET_BYTES = MIB;
 
+/** Peers that one page of PEERS looks at, about a millisecond; a walk in a small group of many peers goes on from there. */
+export const TRACKER_PAGE_PEERS_COUNT = 10_000;
+
 /** Open connections of one tracker: 10,000 idle clients and room, and those of one source (an IPv4 address or an IPv6 /64). */
 export const TRACKER_CONNECTIONS_DEFAULT_COUNT = 16_384;
 export const TRACKER_SOURCE_CONNECTIONS_DEFAULT_COUNT = 256;

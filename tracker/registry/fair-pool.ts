@@ -26,7 +26,7 @@ interface Group<T> {
   slot: number;
 }
 
-export class FairPool<T extends object> {
+export class FairPool<T> {
   readonly #traits: PoolTraits<T>;
   #flat: T[] | undefined;
   #large: { readonly byKey: Map<unknown, T>; readonly byGroup: Map<string, Group<T>>; readonly groups: Group<T>[] } | undefined;
@@ -43,6 +43,11 @@ export class FairPool<T extends object> {
 
   find(key: unknown): T | undefined {
     return this.#flat === undefined ? this.#large?.byKey.get(key) : this.#flat.find((item) => this.#traits.keyOf(item) === key);
+  }
+
+  /** All items, in no order that means anything; nothing may be added or removed on the way. */
+  items(): Iterable<T> {
+    return this.#flat ?? this.#large?.byKey.values() ?? [];
   }
 
   /** Items of one group; 0 for a group that is not there. */
@@ -86,7 +91,7 @@ export class FairPool<T extends object> {
 
   /** `count` different items, or all where there are no more; in no order that means anything. */
   sample(count: number, random: Random): T[] {
-    if (this.size <= count) return this.#flat === undefined ? [...(this.#large?.byKey.values() ?? [])] : [...this.#flat];
+    if (this.size <= count) return [...this.items()];
     if (this.#large === undefined) {
       this.#shuffle(this.#flat ?? [], 0, count, random);
       return (this.#flat ?? []).slice(0, count);

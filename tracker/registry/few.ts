@@ -1,41 +1,70 @@
 /**
- * One item, or a pool of several: most names have one content and most contents one holder, and those cost no pool.
- * Nothing is `undefined`. Each function gives what the caller keeps in place of what it had.
+ * None, one, or a pool of several ids, in one number: most names have one content and most contents one holder, and those cost no pool.
+ * 0 is none, a positive number is that id itself, a negative one stands for a pool. Each function gives what is kept in place of what was.
  */
 import type { Random } from '../../common/ports/random.js';
+import { RowIds } from './columns.js';
 import { FairPool, type PoolTraits } from './fair-pool.js';
 
-export type Few<T extends object> = T | FairPool<T> | undefined;
+export class FewPools {
+  readonly #traits: PoolTraits<number>;
+  readonly #pools: (FairPool<number> | undefined)[] = [undefined];
+  readonly #ids = new RowIds();
 
-export function fewAdd<T extends object>(few: Few<T>, item: T, traits: PoolTraits<T>): Few<T> {
-  if (few === undefined) return item;
-  if (!(few instanceof FairPool)) return new FairPool(traits, [few, item]);
-  few.add(item);
-  return few;
-}
+  constructor(traits: PoolTraits<number>) {
+    this.#traits = traits;
+  }
 
-/** `item` must be in it. */
-export function fewRemove<T extends object>(few: Few<T>, item: T): Few<T> {
-  if (!(few instanceof FairPool)) return undefined;
-  few.remove(item);
-  return few.size === 0 ? undefined : few;
-}
+  add(few: number, id: number): number {
+    if (few === 0) return id;
+    if (few < 0) {
+      this.#pools[-few]?.add(id);
+      return few;
+    }
+    const at = this.#ids.take();
+    this.#pools[at] = new FairPool(this.#traits, [few, id]);
+    return -at;
+  }
 
-export function fewFind<T extends object>(few: Few<T>, key: unknown, traits: PoolTraits<T>): T | undefined {
-  if (few === undefined) return undefined;
-  if (few instanceof FairPool) return few.find(key);
-  return traits.keyOf(few) === key ? few : undefined;
-}
+  /** `id` must be in it. */
+  remove(few: number, id: number): number {
+    const pool = this.#pools[-few];
+    if (pool === undefined) return 0;
+    pool.remove(id);
+    if (pool.size > 1) return few;
+    const last = this.first(few);
+    this.#pools[-few] = undefined;
+    this.#ids.giveBack(-few);
+    return last;
+  }
 
-export function fewSize<T extends object>(few: Few<T>): number {
-  return few === undefined ? 0 : few instanceof FairPool ? few.size : 1;
-}
+  /** Any one of it, the same until it changes; 0 where it is none. */
+  first(few: number): number {
+    if (few >= 0) return few;
+    for (const id of this.items(few)) return id;
+    return 0;
+  }
 
-/** Items of one group. One that is alone is not counted: it can crowd nobody out. */
-export function fewGroupSize<T extends object>(few: Few<T>, group: string): number {
-  return few instanceof FairPool ? few.groupSize(group) : 0;
-}
+  /** The id with a key, or 0. */
+  find(few: number, key: unknown): number {
+    if (few < 0) return this.#pools[-few]?.find(key) ?? 0;
+    return few > 0 && this.#traits.keyOf(few) === key ? few : 0;
+  }
 
-export function fewSample<T extends object>(few: Few<T>, count: number, random: Random): T[] {
-  return few === undefined ? [] : few instanceof FairPool ? few.sample(count, random) : [few];
+  /** Ids of one group. One that is alone is not counted: it can crowd nobody out. */
+  groupSize(few: number, group: string): number {
+    return this.#pools[-few]?.groupSize(group) ?? 0;
+  }
+
+  /** All ids; nothing may be added or removed on the way. */
+  items(few: number): Iterable<number> {
+    if (few < 0) return this.#pools[-few]?.items() ?? [];
+    return few === 0 ? [] : [few];
+  }
+
+  /** `count` different ids, or all where there are no more, fairly by group; in no order that means anything. */
+  sample(few: number, count: number, random: Random): number[] {
+    if (few < 0) return this.#pools[-few]?.sample(count, random) ?? [];
+    return few === 0 || count === 0 ? [] : [few];
+  }
 }

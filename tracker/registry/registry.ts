@@ -1,42 +1,51 @@
 /**
  * Who has what, for how long. Pure: time is given, chance is a port; memory is the only store.
  *
- * It owns contents (a name, a size and a root, or none), peers, and which peer holds which content. It never mixes contents and never
- * throws one source's registrations out for another's. `type` and `checksum` of a REGISTER appear in no reply and are not kept.
- * Invariant: a content is indexed while it has a holding, a peer while it has one, a source while it is charged for one. What is past
- * its lease is never shown or counted; its memory is given back by `sweep`, or when met on the way.
+ * It never mixes contents and never throws one source's registrations out for another's. What is past its lease is never shown or
+ * counted; its memory is given back by `sweep`, or when met on the way. The records are in `records.ts`, the lists in `directory.ts`.
  */
-
 import { ShoalError } from '../../common/core/errors.js';
 import type { FileName } from '../../common/core/file-name.js';
 import { TRACKER_NAME_CONTENTS_PER_SOURCE_COUNT } from '../../common/core/limits.js';
-import { formatPeerAddress, type PeerAddress } from '../../common/core/peer-address.js';
+import type { PeerAddress } from '../../common/core/peer-address.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { Random } from '../../common/ports/random.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
-import { type Few, fewAdd, fewFind, fewGroupSize, fewRemove, fewSample } from './few.js';
-import { Content, contentKey, Holding, nameTraits, Peer, rootTraits, TICK_MS } from './holding.js';
-import { selectHoldings, shareRows } from './selection.js';
-import { SourceQuotas } from './source-quotas.js';
+import type { ContentInfo, PeerInfo } from '../../common/wire/tracker-replies.js';
+import { Directory, type DirectoryPage, type PageRoom } from './directory.js';
+import type { Holding } from './holding.js';
+import { ownText } from './own-text.js';
+import { type Peer, type PeerReport, TICK_MS } from './peer.js';
+import { type RecordLimits, Records } from './records.js';
+import { Candidate, selectHoldings, shareRows } from './selection.js';
+import type { SourceQuota } from './source-quotas.js';
 
-export interface RegistryOptions {
+export interface RegistryOptions extends RecordLimits {
   /** Milliseconds that a registration lives without REGISTER or ALIVE; a multiple of TICK_MS. */
   readonly ttlMs: number;
-  /** Registrations of all sources. */
-  readonly entriesMaxCount: number;
-  /** Registrations of one source. */
-  readonly sourceEntriesMaxCount: number;
+  /** Milliseconds in which a peer is to tell its load again. Default half of `ttlMs`. */
+  readonly intervalMs?: number;
 }
 
 export interface Registration {
   readonly name: FileName;
   readonly sizeBytes: number;
   readonly root: ContentRoot | undefined;
+  /** Chunks held; `undefined` for all. */
   readonly haveChunks: number | undefined;
   readonly load: number | undefined;
+  /** Kept with the content, the last told; where they are not told, what was told before stays. */
+  readonly type?: string | undefined;
+  readonly checksum?: string | undefined;
   readonly address: PeerAddress;
   /** Who is charged for it, by `sourceOf`. */
   readonly source: string;
+}
+
+export interface JoinRegistration extends PeerReport {
+  readonly address: PeerAddress;
+  readonly source: string;
+  readonly group?: string | undefined;
 }
 
 /** Contents looked at for one LOOKUP, and holders of them: enough that the choice among them is fair and by load. */
@@ -48,190 +57,240 @@ const SAMPLE_TRIES_COUNT = 8;
 
 export class Registry {
   readonly #random: Random;
-  readonly #ttlTicks: number;
-  readonly #quotas: SourceQuotas;
-  readonly #peers = new Map<string, Peer>();
-  readonly #byName = new Map<FileName, Few<Content>>();
-  readonly #byRoot = new Map<ContentRoot, Few<Content>>();
-  #sweepPeers: Iterator<Peer> = this.#peers.values();
+  readonly #records: Records;
+  readonly #directory: Directory;
+  readonly #intervalTicks: number;
   #sweepPeer: Peer | undefined;
-  #sweepIndex = -1;
+  #sweepPlace = -1;
 
   constructor(ports: { readonly random: Random }, options: RegistryOptions) {
     this.#random = ports.random;
-    this.#ttlTicks = Math.round(options.ttlMs / TICK_MS);
-    this.#quotas = new SourceQuotas(options.entriesMaxCount, options.sourceEntriesMaxCount);
+    this.#records = new Records(ports, Math.round(options.ttlMs / TICK_MS), options);
+    this.#directory = new Directory(ports, this.#records);
+    this.#intervalTicks = Math.round((options.intervalMs ?? options.ttlMs / 2) / TICK_MS);
   }
 
   /** What is kept now, with what is past its lease and not yet swept. */
   get counts(): { readonly entries: number; readonly peers: number; readonly names: number; readonly sources: number } {
-    return {
-      entries: this.#quotas.total,
-      peers: this.#peers.size,
-      names: this.#byName.size,
-      sources: this.#quotas.sourceCount,
-    };
+    const { quotas, peers, contents } = this.#records;
+    return { entries: quotas.total, peers: peers.count, names: contents.nameCount, sources: quotas.sourceCount };
   }
 
   /** Keeps or refreshes a registration. Gives whether it is new. Throws `LIMIT`. */
   register(registration: Registration, nowMs: number): boolean {
     const tick = ticks(nowMs);
-    const key = formatPeerAddress(registration.address);
+    const records = this.#records;
+    const { contents, holdings } = records;
     const haveChunks = registration.haveChunks ?? -1;
-    const content = this.#findContent(registration);
-    const known = this.#peers.get(key);
-    const holding = known && content?.find(known);
-    if (holding !== undefined) {
-      const isNew = !holding.isLive(tick, this.#ttlTicks);
-      holding.tick = tick;
-      holding.content.setHave(holding, haveChunks);
-      this.#sayRegistered(holding.peer, tick, registration.load);
-      return isNew;
+    const peer = this.#meet(registration.address, tick);
+    const content = contents.find(registration);
+    const holding = content === 0 || peer === undefined ? 0 : contents.holdingBy(content, peer.slot);
+    const isNew = holding === 0 || !records.isLive(holding, tick);
+    const quota = peer?.quota ?? records.quotas.of(registration.source);
+    if (holding === 0) records.quotas.check(quota);
+    if (content === 0) this.#checkName(registration);
+    // What was told of a content while others had it is nothing to who brings it back.
+    else if (isNew && contents.details.has(content) && !records.isContentLive(content, tick)) contents.details.forget(content);
+    const holder = peer ?? records.addPeer(registration.address, quota, tick);
+    const held = content === 0 ? contents.add(registration, sourceText(registration, quota)) : content;
+    if (holding === 0) {
+      records.addHolding(held, holder, tick, haveChunks);
+    } else {
+      holdings.tick.set(holding, tick);
+      contents.setHave(holding, haveChunks);
     }
-    const quota = known?.quota ?? this.#quotas.of(registration.source);
-    this.#quotas.check(quota);
-    const holder = known ?? new Peer(ownAddress(registration), ownText(key), quota, tick);
-    const held = content ?? this.#addContent(registration);
-    if (known === undefined) this.#peers.set(holder.key, holder);
-    const added = new Holding(held, holder, tick, haveChunks);
-    holder.holdings.push(added);
-    held.add(added);
-    this.#quotas.charge(quota);
-    this.#sayRegistered(holder, tick, registration.load);
-    return true;
+    const { type, checksum } = registration;
+    if (type !== undefined || checksum !== undefined) contents.details.tell(held, type, checksum);
+    records.handedOut.heard(holder, tick, registration.load);
+    return isNew;
   }
 
-  /** Prolongs everything at an address. False where nothing is there. */
-  alive(address: PeerAddress, load: number | undefined, nowMs: number): boolean {
+  /** Keeps a peer that may hold nothing, as one registration; says of it what is told, and takes back what is not. Throws `LIMIT`. */
+  join({ address, source, load, acceptBytes = 0, group }: JoinRegistration, nowMs: number): void {
     const tick = ticks(nowMs);
-    const peer = this.#peers.get(formatPeerAddress(address));
-    if (peer === undefined || tick >= peer.lastTick + this.#ttlTicks) return false;
-    peer.sayAlive(tick, this.#ttlTicks);
-    if (load !== undefined) peer.load = load;
+    const known = this.#meet(address, tick);
+    const quota = known?.quota ?? this.#records.quotas.of(source);
+    if (known?.hasJoined !== true) this.#records.quotas.check(quota);
+    const peer = known ?? this.#records.addPeer(address, quota, tick);
+    this.#records.join(peer, tick, group);
+    peer.acceptBytes = acceptBytes;
+    this.#records.handedOut.heard(peer, tick, load);
+  }
+
+  /** Prolongs everything at an address; without a load, the one told before stays. False where nothing is there. */
+  alive(address: PeerAddress, { load, acceptBytes = 0 }: PeerReport, nowMs: number): boolean {
+    const tick = ticks(nowMs);
+    const peer = this.#records.peers.find(address);
+    if (peer === undefined || !this.#records.isPeerLive(peer, tick)) return false;
+    peer.sayAlive(tick, this.#records.ttlTicks);
+    peer.acceptBytes = acceptBytes;
+    this.#records.handedOut.heard(peer, tick, load);
     return true;
   }
 
-  /** Forgets everything at an address. Gives how many registrations that were. */
+  /** Forgets everything at an address. Gives how many registrations that were, a JOIN among them. */
   unregister(address: PeerAddress, nowMs: number): number {
-    const peer = this.#peers.get(formatPeerAddress(address));
+    const tick = ticks(nowMs);
+    const peer = this.#records.peers.find(address);
+    if (peer === undefined) return 0;
+    let liveCount = peer.isJoined(tick, this.#records.ttlTicks) ? 1 : 0;
+    for (let last = peer.holdings.at(-1); last !== undefined; last = peer.holdings.at(-1)) {
+      if (this.#records.isLive(last, tick)) liveCount += 1;
+      this.#records.remove(last);
+    }
+    this.#records.leave(peer);
+    return liveCount;
+  }
+
+  /** Forgets what an address has under a name, with any root or with one. Gives how many registrations that were. */
+  withdraw(name: FileName, address: PeerAddress, root: ContentRoot | undefined, nowMs: number): number {
+    const { contents, peers } = this.#records;
+    const peer = peers.find(address);
     if (peer === undefined) return 0;
     let liveCount = 0;
-    for (let last = peer.holdings.at(-1); last !== undefined; last = peer.holdings.at(-1)) {
-      if (last.isLive(ticks(nowMs), this.#ttlTicks)) liveCount += 1;
-      this.#remove(last);
+    for (const content of contents.ofName(name)) {
+      if (root !== undefined && !contents.hasRoot(content, root)) continue;
+      const holding = contents.holdingBy(content, peer.slot);
+      if (holding === 0) continue;
+      if (this.#records.isLive(holding, ticks(nowMs))) liveCount += 1;
+      peer.hasWithdrawn = true;
+      this.#records.remove(holding);
+      if (peer.isGone) break;
     }
     return liveCount;
   }
 
   /** At most `maxCount` holders, the best first; several contents share the rows. Empty where nobody has it. */
-  lookup(ref: ContentRef, maxCount: number, nowMs: number): Holding[] {
+  lookup(ref: ContentRef, maxCount: number, nowMs: number): readonly Holding[] {
     const tick = ticks(nowMs);
     for (let tries = 0; tries < SAMPLE_TRIES_COUNT; tries += 1) {
-      const few = ref.by === 'root' ? this.#byRoot.get(ref.root) : this.#byName.get(ref.name);
-      if (few === undefined) return [];
-      const contents = fewSample(few, CONTENTS_SAMPLE_COUNT, this.#random);
+      const contents = this.#records.contents.sample(ref, CONTENTS_SAMPLE_COUNT, this.#random);
+      if (contents.length === 0) return [];
       // One content may have to fill all rows, where the others have few holders.
       const sampleCount = Math.max(maxCount, Math.ceil(Math.max(HOLDINGS_SAMPLE_COUNT, 4 * maxCount) / contents.length));
       const ranked = contents
         .map((content) => selectHoldings(this.#sampleLive(content, sampleCount, tick), maxCount, this.#random))
-        .filter((holdings) => holdings.length > 0);
+        .filter((candidates) => candidates.length > 0);
+      if (ranked.length === 0) continue;
       // A root has the same holder under many names, as empty files have; one row of it is enough.
-      if (ranked.length > 0) return shareRows(ranked, maxCount, ref.by === 'root');
+      const rows = shareRows(ranked, maxCount, ref.by === 'root');
+      if (rows[0] !== undefined) this.#records.handedOut.named(rows[0].peer);
+      return rows;
     }
     return [];
+  }
+
+  /** At most `maxCount` contents of a name or a root, those with most holders first. Empty where nobody has it. */
+  info(ref: ContentRef, maxCount: number, nowMs: number): ContentInfo[] {
+    return this.#directory.info(ref, maxCount, ticks(nowMs));
+  }
+
+  /** A page of the contents whose names hold a text. Throws `BAD_REQUEST` for a cursor that no page gave. */
+  search(text: string, page: PageRoom, nowMs: number): DirectoryPage<ContentInfo> {
+    return this.#directory.search(text, page, ticks(nowMs));
+  }
+
+  /** A page of all contents. Throws as `search`. */
+  list(page: PageRoom, nowMs: number): DirectoryPage<ContentInfo> {
+    return this.#directory.list(page, ticks(nowMs));
+  }
+
+  /** A page of all peers, or of those that joined a group. Throws as `search`. */
+  peers(page: PageRoom & { readonly group?: string | undefined }, nowMs: number): DirectoryPage<PeerInfo> {
+    return this.#directory.peers(page, ticks(nowMs));
+  }
+
+  /**
+   * Peers that are being handed out and have not told their load for an interval. One that is given is not given again for as long,
+   * unless `probed` says what came of it.
+   */
+  staleLoads(nowMs: number, maxCount: number): PeerAddress[] {
+    const tick = ticks(nowMs);
+    const { handedOut } = this.#records;
+    const stale = handedOut.stale(tick, this.#intervalTicks, maxCount);
+    return stale.filter((peer) => this.#records.isPeerLive(peer, tick)).map((peer) => peer.address);
+  }
+
+  /** A peer was asked and answered, with its load or without. It prolongs nothing: that is for the peer to say. */
+  probed(address: PeerAddress, load: number | undefined, nowMs: number): void {
+    const peer = this.#records.peers.find(address);
+    if (peer !== undefined) this.#records.handedOut.probed(peer, ticks(nowMs), load);
+  }
+
+  /** Forgets a peer that does not answer. */
+  drop(address: PeerAddress, nowMs: number): number {
+    return this.unregister(address, nowMs);
   }
 
   /** Gives back the memory of registrations that are past their lease; looks at no more than `budgetCount`. Goes round and round. */
   sweep(nowMs: number, budgetCount: number): void {
     const tick = ticks(nowMs);
     for (let budget = budgetCount; budget > 0; budget -= 1) {
-      const holding = this.#sweepPeer?.holdings[this.#sweepIndex];
-      this.#sweepIndex -= 1;
+      const holding = this.#sweepPeer?.holdings[this.#sweepPlace];
+      this.#sweepPlace -= 1;
       if (holding !== undefined) {
-        if (!holding.isLive(tick, this.#ttlTicks)) this.#remove(holding);
-      } else if (this.#sweepIndex < 0 && !this.#nextSweepPeer()) return;
+        if (!this.#records.isLive(holding, tick)) this.#records.remove(holding);
+      } else if (this.#sweepPlace < 0 && !this.#nextSweepPeer(tick)) return;
     }
   }
 
-  #sayRegistered(peer: Peer, tick: number, load: number | undefined): void {
-    peer.sayRegistered(tick, this.#ttlTicks);
-    if (load !== undefined) peer.load = load;
+  /** Goes on to the next peer; false at the end of a round. */
+  #nextSweepPeer(tick: number): boolean {
+    const peer = this.#records.peers.after(this.#sweepPeer?.serial ?? 0);
+    this.#sweepPeer = peer;
+    this.#sweepPlace = (peer?.holdings.length ?? 0) - 1;
+    if (peer !== undefined && !peer.isJoined(tick, this.#records.ttlTicks)) this.#records.leave(peer);
+    return peer !== undefined;
   }
 
-  #nextSweepPeer(): boolean {
-    const next = this.#sweepPeers.next();
-    this.#sweepPeer = next.done === true ? undefined : next.value;
-    this.#sweepIndex = (this.#sweepPeer?.holdings.length ?? 0) - 1;
-    if (next.done === true) this.#sweepPeers = this.#peers.values();
-    return next.done !== true;
+  /** The peer at an address, if it is known. One that comes back after its last lease ended is as a new one. */
+  #meet(address: PeerAddress, tick: number): Peer | undefined {
+    const known = this.#records.peers.find(address);
+    if (known === undefined || this.#records.isPeerLive(known, tick)) return known;
+    if (!known.isGone) this.#records.leave(known);
+    // What has ended may have been the last of it.
+    if (known.isGone) return undefined;
+    known.startAnew(tick);
+    return known;
   }
 
-  /** Live holders of a content; those past their lease that are met are removed. A quarter is kept for partial ones. */
-  #sampleLive(content: Content, count: number, tick: number): Holding[] {
-    let live: Holding[] = [];
+  #checkName({ name, source }: Registration): void {
+    if (this.#records.contents.countBy(source, name) < TRACKER_NAME_CONTENTS_PER_SOURCE_COUNT) return;
+    throw new ShoalError('LIMIT', 'remote', 'Your address has too many different contents under this name; use another name.');
+  }
+
+  /** Live candidates of a content; holdings past their lease that are met are removed. A quarter is kept for partial ones. */
+  #sampleLive(content: number, count: number, tick: number): Candidate[] {
+    const { contents } = this.#records;
+    let live: number[] = [];
     for (let tries = 0; tries < SAMPLE_TRIES_COUNT; tries += 1) {
-      const partial = fewSample(content.partial, Math.ceil(count / 4), this.#random);
-      const complete = fewSample(content.complete, count - partial.length, this.#random);
-      const rest = complete.length + partial.length < count ? count - complete.length : partial.length;
-      const sampled = [...complete, ...(rest > partial.length ? fewSample(content.partial, rest, this.#random) : partial)];
-      live = sampled.filter((holding) => holding.isLive(tick, this.#ttlTicks));
-      if (live.length === sampled.length) return live;
-      for (const holding of sampled) if (!holding.isLive(tick, this.#ttlTicks)) this.#remove(holding);
+      const partial = contents.sampleHolders(content, false, Math.ceil(count / 4), this.#random);
+      const complete = contents.sampleHolders(content, true, count - partial.length, this.#random);
+      const roomCount = count - complete.length;
+      const more = roomCount > partial.length ? contents.sampleHolders(content, false, roomCount, this.#random) : partial;
+      const sampled = [...complete, ...more];
+      live = sampled.filter((holding) => this.#records.isLive(holding, tick));
+      if (live.length === sampled.length) break;
+      for (const holding of sampled) if (!this.#records.isLive(holding, tick)) this.#records.remove(holding);
     }
-    return live;
+    return live.length === 0 ? [] : this.#candidates(content, live);
   }
 
-  #findContent({ name, sizeBytes, root }: Registration): Content | undefined {
-    const few = this.#byName.get(name);
-    // The usual case, one content of the name, without making its key.
-    if (few instanceof Content) return few.sizeBytes === sizeBytes && few.root === root ? few : undefined;
-    return few === undefined ? undefined : fewFind(few, contentKey(sizeBytes, root), nameTraits);
+  #candidates(content: number, live: readonly number[]): Candidate[] {
+    const { contents, holdings } = this.#records;
+    const shown = contents.show(content);
+    return live.map((holding) => {
+      const haveChunks = holdings.haveChunks.get(holding);
+      return new Candidate(shown, holdings.peerOf(holding), haveChunks, contents.isComplete(content, haveChunks));
+    });
   }
-
-  #addContent({ name, sizeBytes, root, source }: Registration): Content {
-    const few = this.#byName.get(name);
-    if (fewGroupSize(few, source) >= TRACKER_NAME_CONTENTS_PER_SOURCE_COUNT) {
-      throw new ShoalError('LIMIT', 'remote', 'Your address has too many different contents under this name; use another name.');
-    }
-    const content = new Content(ownText(name), sizeBytes, root && ownText(root), source);
-    this.#byName.set(content.name, fewAdd(few, content, nameTraits));
-    if (content.root !== undefined) {
-      this.#byRoot.set(content.root, fewAdd(this.#byRoot.get(content.root), content, rootTraits));
-    }
-    return content;
-  }
-
-  #remove(holding: Holding): void {
-    const { content, peer } = holding;
-    content.remove(holding);
-    const last = peer.holdings.pop();
-    if (last !== undefined && last !== holding) {
-      last.peerSlot = holding.peerSlot;
-      peer.holdings[holding.peerSlot] = last;
-    }
-    this.#quotas.release(peer.quota);
-    if (peer.holdings.length === 0) this.#peers.delete(peer.key);
-    if (content.holdingCount > 0) return;
-    put(this.#byName, content.name, fewRemove(this.#byName.get(content.name), content));
-    if (content.root !== undefined) put(this.#byRoot, content.root, fewRemove(this.#byRoot.get(content.root), content));
-  }
-}
-
-function put<K>(index: Map<K, Few<Content>>, key: K, few: Few<Content>): void {
-  if (few === undefined) index.delete(key);
-  else index.set(key, few);
 }
 
 function ticks(nowMs: number): number {
   return Math.floor(nowMs / TICK_MS);
 }
 
-/** The source's text is one for all that it registers, and mostly the same. */
-function ownAddress({ address, source }: Registration): PeerAddress {
-  return { ip: address.ip === source ? source : ownText(address.ip), port: address.port };
-}
-
-/** A copy of its own: a part of a line would keep the whole line in memory. */
-function ownText<T extends string>(text: T): T {
-  return Buffer.from(text, 'utf8').toString('utf8') as T;
+/** The text of a source that is kept: one for all that it registers. */
+function sourceText({ source }: Registration, quota: SourceQuota): string {
+  return source === quota.source ? quota.source : ownText(source);
 }

@@ -3,36 +3,56 @@
  *
  * Complete peers come before partial ones, then lower load, then chance. Where there are more than fit, each host gives its best peer
  * before any gives its second, and what one host has beyond HOST_FIRST_COUNT comes after everybody else's, even its complete peers
- * after other hosts' partial ones: a flood from one address hides nobody.
+ * after other hosts' partial ones: a flood from one address hides nobody. The load is the one that the peer told, and what being named
+ * first has brought it since: many who ask at once are spread over equal holders evenly.
  */
 import type { Random } from '../../common/ports/random.js';
-import type { Holding } from './holding.js';
-
-/** Load of a peer that does not tell: after those that say they are idle, before those that say they are busy. */
-const LOAD_UNKNOWN = 50;
+import type { HeldContent, Holding } from './holding.js';
+import type { Peer } from './peer.js';
 
 const HOST_FIRST_COUNT = 8;
 
-/** The best `maxCount` of `holdings`, best first. Reorders the array that it is given. */
-export function selectHoldings(holdings: Holding[], maxCount: number, random: Random): Holding[] {
-  shuffle(holdings, random);
-  sortByRank(holdings);
-  if (holdings.length <= maxCount) return holdings;
+/** More than any load. */
+const PARTIAL_RANK = 2 ** 40;
+
+/** A holding that may go into a reply. */
+export class Candidate implements Holding {
+  readonly content: HeldContent;
+  readonly peer: Peer;
+  readonly haveChunks: number;
+  readonly isComplete: boolean;
+  /** Lower is better. */
+  readonly rank: number;
+
+  constructor(content: HeldContent, peer: Peer, haveChunks: number, isComplete: boolean) {
+    this.content = content;
+    this.peer = peer;
+    this.haveChunks = haveChunks;
+    this.isComplete = isComplete;
+    this.rank = peer.expectedLoad + (isComplete ? 0 : PARTIAL_RANK);
+  }
+}
+
+/** The best `maxCount` of `candidates`, best first. Reorders the array that it is given. */
+export function selectHoldings(candidates: Candidate[], maxCount: number, random: Random): Candidate[] {
+  shuffle(candidates, random);
+  sortByRank(candidates);
+  if (candidates.length <= maxCount) return candidates;
   const perHost = new Map<string, number>();
-  const ordered = holdings.map((holding) => {
-    const { host } = holding.peer;
+  const ordered = candidates.map((candidate) => {
+    const { host } = candidate.peer;
     const nth = perHost.get(host) ?? 0;
     perHost.set(host, nth + 1);
-    return { holding, isLate: nth >= HOST_FIRST_COUNT, nth };
+    return { candidate, isLate: nth >= HOST_FIRST_COUNT, nth };
   });
   ordered.sort(
     (a, b) =>
       Number(a.isLate) - Number(b.isLate) ||
-      Number(b.holding.isComplete) - Number(a.holding.isComplete) ||
+      Number(b.candidate.isComplete) - Number(a.candidate.isComplete) ||
       a.nth - b.nth ||
-      rank(a.holding) - rank(b.holding),
+      a.candidate.rank - b.candidate.rank,
   );
-  const chosen = ordered.slice(0, maxCount).map(({ holding }) => holding);
+  const chosen = ordered.slice(0, maxCount).map(({ candidate }) => candidate);
   sortByRank(chosen);
   return chosen;
 }
@@ -41,19 +61,19 @@ export function selectHoldings(holdings: Holding[], maxCount: number, random: Ra
  * Rows in turn from each content's list, then all of them best first. With `isOneRowEach`, a peer that has the same size under several
  * names has one row.
  */
-export function shareRows(ranked: Holding[][], maxCount: number, isOneRowEach: boolean): Holding[] {
+export function shareRows(ranked: Candidate[][], maxCount: number, isOneRowEach: boolean): Candidate[] {
   if (ranked.length === 1) return (ranked[0] ?? []).slice(0, maxCount);
-  const rows: Holding[] = [];
+  const rows: Candidate[] = [];
   const seen = new Set<string>();
-  const longest = Math.max(...ranked.map((holdings) => holdings.length));
+  const longest = Math.max(...ranked.map((candidates) => candidates.length));
   for (let nth = 0; nth < longest; nth += 1) {
-    for (const holdings of ranked) {
-      const holding = holdings[nth];
-      if (holding === undefined || rows.length >= maxCount) continue;
-      const key = `${holding.peer.key} ${holding.content.sizeBytes}`;
+    for (const candidates of ranked) {
+      const candidate = candidates[nth];
+      if (candidate === undefined || rows.length >= maxCount) continue;
+      const key = `${candidate.peer.slot} ${candidate.content.sizeBytes}`;
       if (isOneRowEach && seen.has(key)) continue;
       seen.add(key);
-      rows.push(holding);
+      rows.push(candidate);
     }
   }
   sortByRank(rows);
@@ -61,18 +81,13 @@ export function shareRows(ranked: Holding[][], maxCount: number, isOneRowEach: b
 }
 
 /** Best first; equal ones keep their order. */
-function sortByRank(holdings: Holding[]): void {
-  if (holdings.length > 1) holdings.sort((a, b) => rank(a) - rank(b));
+function sortByRank(candidates: Candidate[]): void {
+  if (candidates.length > 1) candidates.sort((a, b) => a.rank - b.rank);
 }
 
-function rank(holding: Holding): number {
-  const { load } = holding.peer;
-  return (holding.isComplete ? 0 : 1000) + (load < 0 ? LOAD_UNKNOWN : load);
-}
-
-function shuffle(holdings: Holding[], random: Random): void {
-  for (let at = holdings.length - 1; at > 0; at -= 1) {
+function shuffle(candidates: Candidate[], random: Random): void {
+  for (let at = candidates.length - 1; at > 0; at -= 1) {
     const other = random.below(at + 1);
-    [holdings[at], holdings[other]] = [holdings[other] as Holding, holdings[at] as Holding];
+    [candidates[at], candidates[other]] = [candidates[other] as Candidate, candidates[at] as Candidate];
   }
 }

@@ -1,0 +1,181 @@
+/**
+ * The lists that the registry shows: contents by name, by a part of it, or all of them; and peers. It changes nothing that lives.
+ *
+ * Contents come in the order of their names' ids, those of one name in the order in which they became known; peers likewise. What a page
+ * ends at is kept nowhere but in its cursor, and what is there during a whole walk over the pages comes exactly once.
+ */
+import { ShoalError } from '../../common/core/errors.js';
+import type { FileName } from '../../common/core/file-name.js';
+import { fold } from '../../common/core/fold.js';
+import { TRACKER_PAGE_PEERS_COUNT, TRACKER_SEARCH_BUDGET_BYTES } from '../../common/core/limits.js';
+import type { Random } from '../../common/ports/random.js';
+import type { ContentRef } from '../../common/wire/peer-lines.js';
+import type { ContentInfo, PeerInfo } from '../../common/wire/tracker-replies.js';
+import type { NamePage } from './name-index.js';
+import { type Peer, TICK_MS } from './peer.js';
+import type { Records } from './records.js';
+
+export interface PageRoom {
+  /** The `next` of the page before; absent for the first. */
+  readonly after?: string | undefined;
+  readonly maxCount: number;
+  /** About as many bytes as the rows may take on the wire. The first row always has room. */
+  readonly maxBytes: number;
+}
+
+export interface DirectoryPage<Row> {
+  readonly rows: Row[];
+  /** What to give as `after` for the next page; absent exactly where this is the last. */
+  readonly next?: string;
+}
+
+/** Where a walk is: behind the content with this serial of the name with this id, or behind all of that name's where it is bigger. */
+interface Place {
+  readonly nameId: number;
+  readonly serial: number;
+}
+
+/** Pages of names that are looked at for one page: more than one only where leases have ended and are not swept. */
+const NAME_PAGES_MAX_COUNT = 4;
+/** Samples of contents drawn again because nobody had some of them any more. */
+const INFO_TRIES_COUNT = 4;
+/** Bytes of a row without its texts, at most. */
+const CONTENT_ROW_BYTES = 160;
+const PEER_ROW_BYTES = 120;
+
+export class Directory {
+  readonly #random: Random;
+  readonly #records: Records;
+
+  constructor(ports: { readonly random: Random }, records: Records) {
+    this.#random = ports.random;
+    this.#records = records;
+  }
+
+  info(ref: ContentRef, maxCount: number, tick: number): ContentInfo[] {
+    let rows: ContentInfo[] = [];
+    for (let tries = 0; tries < INFO_TRIES_COUNT; tries += 1) {
+      const contents = this.#records.contents.sample(ref, maxCount, this.#random);
+      rows = contents.map((content) => this.#infoOf(content, tick)).filter((row) => row !== undefined);
+      if (rows.length === contents.length) break;
+      for (const content of contents) this.#removeEnded(content, tick);
+    }
+    return rows.sort((a, b) => b.completeCount - a.completeCount || b.partialCount - a.partialCount);
+  }
+
+  search(text: string, page: PageRoom, tick: number): DirectoryPage<ContentInfo> {
+    const folded = fold(text);
+    const { names } = this.#records.contents;
+    return this.#pageOf(page, tick, (afterId, count) => names.search(folded, afterId, count, TRACKER_SEARCH_BUDGET_BYTES));
+  }
+
+  list(page: PageRoom, tick: number): DirectoryPage<ContentInfo> {
+    const { names } = this.#records.contents;
+    return this.#pageOf(page, tick, (afterId, count) => names.list(afterId, count));
+  }
+
+  peers(page: PageRoom & { readonly group?: string | undefined }, tick: number): DirectoryPage<PeerInfo> {
+    const { peers, ttlTicks } = this.#records;
+    const rows: PeerInfo[] = [];
+    let leftBytes = page.maxBytes;
+    let last = page.after === undefined ? 0 : peerCursor(page.after);
+    for (let looks = 0; ; looks += 1) {
+      const peer = peers.after(last);
+      if (peer === undefined) return { rows };
+      const isWanted = page.group === undefined || peer.groupAt(tick, ttlTicks) === page.group;
+      if (isWanted && this.#records.isPeerLive(peer, tick)) {
+        leftBytes -= PEER_ROW_BYTES;
+        if (rows.length >= page.maxCount || (leftBytes < 0 && rows.length > 0)) return { rows, next: last.toString(36) };
+        rows.push(this.#peerInfo(peer, tick));
+      }
+      last = peer.serial;
+      if (looks >= TRACKER_PAGE_PEERS_COUNT) return { rows, next: last.toString(36) };
+    }
+  }
+
+  #pageOf(page: PageRoom, tick: number, namesAfter: (afterId: number, maxCount: number) => NamePage): DirectoryPage<ContentInfo> {
+    const rows: ContentInfo[] = [];
+    let leftBytes = page.maxBytes;
+    let place = page.after === undefined ? { nameId: 1, serial: 0 } : placeOf(page.after);
+    for (let tries = 0; tries < NAME_PAGES_MAX_COUNT; tries += 1) {
+      // The name that the last page ended in is looked at again: it may have more.
+      const { names, nextId } = namesAfter(place.nameId - 1, page.maxCount + 1);
+      for (const { content, at } of this.#contentsOf(names, place)) {
+        const row = this.#infoOf(content, tick);
+        if (row === undefined) continue;
+        leftBytes -= rowBytes(row);
+        if (rows.length >= page.maxCount || (leftBytes < 0 && rows.length > 0)) return { rows, next: formatPlace(place) };
+        rows.push(row);
+        place = at;
+      }
+      if (nextId === undefined) return { rows };
+      place = { nameId: nextId + 1, serial: 0 };
+      // It looked at as much as one search may.
+      if (names.length <= page.maxCount) break;
+    }
+    return { rows, next: formatPlace(place) };
+  }
+
+  /** The contents of names, from a place on. */
+  *#contentsOf(names: readonly FileName[], from: Place): Iterable<{ content: number; at: Place }> {
+    const { contents } = this.#records;
+    for (const name of names) {
+      for (const content of contents.ofName(name)) {
+        const at = { nameId: contents.nameIdOf(content), serial: contents.serialOf(content) };
+        if (at.nameId !== from.nameId || at.serial > from.serial) yield { content, at };
+      }
+    }
+  }
+
+  /** A content with its holders; `undefined` where nobody has it any more. */
+  #infoOf(content: number, tick: number): ContentInfo | undefined {
+    const completeCount = this.#records.liveCount(content, true, tick);
+    const partialCount = this.#records.liveCount(content, false, tick);
+    if (completeCount + partialCount === 0) return undefined;
+    const { contents } = this.#records;
+    return { ...contents.show(content), completeCount, partialCount, ...contents.details.get(content) };
+  }
+
+  #removeEnded(content: number, tick: number): void {
+    const { contents } = this.#records;
+    for (const isComplete of [true, false]) {
+      const ended = [...contents.holders(content, isComplete)].filter((holding) => !this.#records.isLive(holding, tick));
+      for (const holding of ended) this.#records.remove(holding);
+    }
+  }
+
+  #peerInfo(peer: Peer, tick: number): PeerInfo {
+    let fileCount = 0;
+    for (const holding of peer.holdings) if (this.#records.isLive(holding, tick)) fileCount += 1;
+    return {
+      address: peer.address,
+      fileCount,
+      seenMs: Math.max(0, tick - peer.lastTick) * TICK_MS,
+      load: peer.load < 0 ? undefined : peer.load,
+      acceptBytes: peer.acceptBytes || undefined,
+      group: peer.groupAt(tick, this.#records.ttlTicks),
+    };
+  }
+}
+
+function rowBytes({ name, type, checksum }: ContentInfo): number {
+  return CONTENT_ROW_BYTES + Buffer.byteLength(name) + (type?.length ?? 0) + (checksum?.length ?? 0);
+}
+
+function formatPlace({ nameId, serial }: Place): string {
+  return `${nameId.toString(36)}.${serial.toString(36)}`;
+}
+
+function placeOf(cursor: string): Place {
+  const match = /^([0-9a-z]{1,10})\.([0-9a-z]{1,10})$/.exec(cursor);
+  if (match === null) return refuse();
+  return { nameId: Math.max(1, Number.parseInt(match[1] ?? '', 36)), serial: Number.parseInt(match[2] ?? '', 36) };
+}
+
+function peerCursor(cursor: string): number {
+  return /^[0-9a-z]{1,10}$/.test(cursor) ? Number.parseInt(cursor, 36) : refuse();
+}
+
+function refuse(): never {
+  throw new ShoalError('BAD_REQUEST', 'remote', 'after is what a page of the same list gave as next=.');
+}
