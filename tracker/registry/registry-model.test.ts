@@ -99,7 +99,7 @@ describe('registry against its model', () => {
             case 'alive': {
               const address = addresses[one.address] ?? { ip: '192.0.2.9', port: 9 };
               const rows = model.at(formatPeerAddress(address));
-              expect(registry.alive(address, one.load, nowMs)).toBe(rows.length > 0);
+              expect(registry.alive(address, { load: one.load }, nowMs)).toBe(rows.length > 0);
               for (const row of rows) row.endMs = nowMs + TTL_MS;
               if (rows.length > 0 && one.load !== undefined) model.loads.set(formatPeerAddress(address), one.load);
               break;
