@@ -39,9 +39,9 @@ interface Place {
 const NAME_PAGES_MAX_COUNT = 4;
 /** Samples of contents drawn again because nobody had some of them any more. */
 const INFO_TRIES_COUNT = 4;
-/** Bytes of a row without its texts, at most. */
-const CONTENT_ROW_BYTES = 160;
-const PEER_ROW_BYTES = 120;
+/** Bytes of a row without what may be long, about. */
+const CONTENT_ROW_BYTES = 24;
+const PEER_ROW_BYTES = 40;
 
 export class Directory {
   readonly #random: Random;
@@ -158,8 +158,9 @@ export class Directory {
   }
 }
 
-function rowBytes({ name, type, checksum }: ContentInfo): number {
-  return CONTENT_ROW_BYTES + Buffer.byteLength(name) + (type?.length ?? 0) + (checksum?.length ?? 0);
+/** Rather too little than too much: who writes the rows leaves out what does not fit. */
+function rowBytes({ name, root, type, checksum }: ContentInfo): number {
+  return CONTENT_ROW_BYTES + Buffer.byteLength(name) + (root?.length ?? 0) + (type?.length ?? 0) + (checksum?.length ?? 0);
 }
 
 function formatPlace({ nameId, serial }: Place): string {
