@@ -59,7 +59,7 @@ describe('the tracker command', () => {
       `127.0.0.1:5000 1048577 ${root} have=3 load=9`,
       'OK 1',
       'OK 0',
-      'ERR UNKNOWN_COMMAND Known commands: REGISTER, LOOKUP, UNREGISTER, ALIVE.',
+      'ERR UNKNOWN_COMMAND This tracker does not know this command; HELP lists those that it knows.',
       '',
     ]);
     client.socket.on('end', () => client.socket.end());
