@@ -22,10 +22,10 @@ export class SourceRates {
     this.#seed = random.below(2 ** 32);
   }
 
-  /** Whether a source may ask once more now; then it has. */
-  take(source: string, nowMs: number): boolean {
+  /** Whether a source may ask now, for something that counts as `count` requests; then it has. */
+  take(source: string, nowMs: number, count = 1): boolean {
     const slot = this.#slotOf(source);
-    const madeUpMs = Math.max(this.#madeUpMs[slot] ?? nowMs, nowMs) + this.#costMs;
+    const madeUpMs = Math.max(this.#madeUpMs[slot] ?? nowMs, nowMs) + count * this.#costMs;
     if (madeUpMs > nowMs + BURST_MS) return false;
     this.#madeUpMs[slot] = madeUpMs;
     return true;

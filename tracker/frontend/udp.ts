@@ -9,6 +9,7 @@
 import { ShoalError } from '../../common/core/errors.js';
 import {
   INDEX_DATAGRAM_MAX_BYTES,
+  INDEX_SEARCH_REQUESTS_COUNT,
   INDEX_SOURCE_REQUESTS_COUNT,
   INDEX_UNPROVEN_REPLY_RATIO,
   INDEX_UNPROVEN_REQUESTS_COUNT,
@@ -58,6 +59,9 @@ const CHANGES: Readonly<Record<string, 'puts' | 'takes'>> = {
   WITHDRAW: 'takes',
   UNREGISTER: 'takes',
 };
+
+/** Requests that take more work than a forged one shall cause. */
+const COSTLY: readonly string[] = ['SEARCH', 'LIST', 'PEERS'];
 
 /** A reply without its header and its last LF. */
 const ROOM = { maxBytes: INDEX_DATAGRAM_MAX_BYTES - INDEX_HEADER_BYTES };
@@ -152,7 +156,8 @@ export class UdpFrontend implements DatagramHandlers {
     try {
       const parsed = parseTrackerRequest(request.line);
       const change = CHANGES[parsed.verb];
-      if (change !== undefined && !asked.isProven) return undefined;
+      if (!asked.isProven && (change !== undefined || COSTLY.includes(parsed.verb))) return undefined;
+      if (parsed.verb === 'SEARCH') this.#countSearch(asked);
       const stale = change && this.#staleReply(request, change, asked);
       return encodeReply(request.id, stale ?? logic.handle(parsed, asked.source, asked.nowMs, ROOM));
     } catch (error) {
@@ -169,6 +174,12 @@ export class UdpFrontend implements DatagramHandlers {
     const { intervalMs, ttlMs } = this.#options;
     const done = change === 'puts' ? formatLease({ intervalMs, ttlMs, address: undefined }).slice(0, -1) : 'OK 0';
     return `${done} seq=${seen}\n`;
+  }
+
+  /** Throws `BUSY` where the asker has searched too often. */
+  #countSearch({ source: { ip }, nowMs }: Asked): void {
+    if (isLoopback(ip) || this.#provenRates.take(sourceOf(ip), nowMs, INDEX_SEARCH_REQUESTS_COUNT - 1)) return;
+    throw new ShoalError('BUSY', 'remote', 'Your address searches too often over UDP; wait a second.');
   }
 
   #mayAsk(ip: string, isKnown: boolean, nowMs: number): boolean {
