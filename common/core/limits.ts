@@ -234,6 +234,17 @@ export const TRACKER_SMALL_SOURCE_ENTRIES_COUNT = 1000;
 /** Contents that one source may bring up under one name: fewer than a LOOKUP's rows, so that no source fills a reply alone. */
 export const TRACKER_NAME_CONTENTS_PER_SOURCE_COUNT = 32;
 
+/** Milliseconds that a peer has to answer when the tracker asks it how it is, and after which it is asked once more. */
+export const TRACKER_PROBE_DEADLINE_MS = 5000;
+export const TRACKER_PROBE_PAUSE_MS = 5000;
+
+/** Milliseconds between two looks at whom to ask, and how many are asked at once: a hundred peers in half a minute if none of them answers. */
+export const TRACKER_PROBE_TICK_MS = 1000;
+export const TRACKER_PROBES_AT_ONCE_COUNT = 16;
+
+/** Addresses of one source that are asked in an interval: peers of one machine, and too few to look for open ports with. */
+export const TRACKER_PROBES_PER_SOURCE_COUNT = 16;
+
 /** Log lines of one kind in LOG_GATE_MS milliseconds; the next line after that tells how many were left out. */
 export const LOG_GATE_LINES_COUNT = 5;
 export const LOG_GATE_MS = 10_000;
