@@ -9,6 +9,7 @@ import { UPLOAD_SLOTS_MIN_COUNT } from '../common/core/limits.js';
 import type { HostPort, PeerAddress } from '../common/core/peer-address.js';
 import { formatPeerAddress, parsePeerAddress, parsePort } from '../common/core/peer-address.js';
 import type { Clock } from '../common/ports/clock.js';
+import type { DatagramPort } from '../common/ports/datagram.js';
 import type { LoadPort } from '../common/ports/load.js';
 import type { Dialer, ListenPort } from '../common/ports/net.js';
 import type { Random } from '../common/ports/random.js';
@@ -44,6 +45,8 @@ export interface NodePorts {
   readonly listener: ListenPort;
   readonly clock: Clock;
   readonly random: Random;
+  /** Where it is given, trackers are talked to over UDP, otherwise over TCP. */
+  readonly datagrams?: DatagramPort;
   /** Milliseconds since 1970, for the age of files. */
   readonly epochNowMs: () => number;
   /** How busy the machine is, for what a fetch says of itself; left out, it does without. */

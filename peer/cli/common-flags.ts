@@ -9,6 +9,12 @@ import type { RateLimitOptions } from '../net/rate-limits.js';
 /** The port that trackers listen on unless told otherwise. */
 export const TRACKER_PORT = 4700;
 
+export const UDP_FLAG: FlagSpec = {
+  name: 'udp',
+  type: 'switch',
+  help: 'talk to trackers by UDP datagrams, on the same port, in place of TCP',
+};
+
 export const TRACKER_FLAG: FlagSpec = {
   name: 'tracker',
   type: 'list',

@@ -15,6 +15,7 @@ import {
   serveOptionsOf,
   TRACKER_FLAG,
   trackersOf,
+  UDP_FLAG,
 } from './common-flags.js';
 import { JsonDisplay, PersonDisplay } from './fetch-display.js';
 import { HeldEvents } from './held-events.js';
@@ -33,6 +34,7 @@ export const fetchCommand: CommandSpec = {
   args: [{ name: 'filename|link|@root', help: 'the name it is shared under, a link, or a root with an @ before it' }],
   flags: [
     TRACKER_FLAG,
+    UDP_FLAG,
     { name: 'out', type: 'text', value: 'PATH', help: 'where to put it: a file name, or a folder that exists', isPath: true },
     {
       name: 'directory',
@@ -146,6 +148,7 @@ async function startFetchingNode(
   const events = new HeldEvents(report, (bytes) => seeding?.served(bytes));
   const rest = {
     limits: limitsOf(input),
+    isUdp: input.switch('udp') === true,
     trackers,
     hashName: 'blake3',
     isFolderOnly: false,

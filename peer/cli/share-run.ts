@@ -20,6 +20,7 @@ export interface ShareRunOptions {
   readonly port: number;
   readonly announce: string | undefined;
   readonly limits: RateLimitOptions | undefined;
+  readonly isUdp: boolean;
   readonly hashName: HashName;
   readonly isFolderOnly: boolean;
   readonly isJson: boolean;
@@ -27,28 +28,31 @@ export interface ShareRunOptions {
 }
 
 /** A node on this machine's sockets, clock and folders. Throws as `createNode`. */
-export function startNode(
+export async function startNode(
   options: Omit<NodeOptions, 'cacheFolder' | 'announce' | 'limits'> & {
     readonly announce: string | undefined;
     readonly limits: RateLimitOptions | undefined;
+    readonly isUdp: boolean;
   },
 ): Promise<PeerNode> {
-  const { announce, limits, ...rest } = options;
+  const { announce, limits, isUdp, ...rest } = options;
   const ports = { dialer: tcpDialer, listener: tcpListener, clock: realClock, random: realRandom, epochNowMs, load: realLoad };
+  // Loaded where it is asked for: most commands go without.
+  const datagrams = isUdp ? { datagrams: (await import('../../common/node/udp.js')).udpPort } : {};
   const folder = process.env['SHOAL_CACHE_DIR'] ?? cacheFolder;
   const named = { ...(announce === undefined ? {} : { announce }), ...(limits === undefined ? {} : { limits }) };
-  return createNode(ports, { ...rest, ...named, cacheFolder: folder });
+  return createNode({ ...ports, ...datagrams }, { ...rest, ...named, cacheFolder: folder });
 }
 
 /** Resolves with the exit code after `stop` came and everything was taken back. Throws what stands against a path or the port. */
 export async function runSharing(options: ShareRunOptions, stop: StopSignal): Promise<number> {
-  const { isJson, isQuiet, trackers, announce, limits, paths, host, port, hashName, isFolderOnly } = options;
+  const { isJson, isQuiet, trackers, announce, limits, isUdp, paths, host, port, hashName, isFolderOnly } = options;
   const progress = await createProgress({ isQuiet, isJson });
   // Whoever reads our output may leave; that ends no sharing.
   process.stdout.on('error', () => undefined);
   const print = (text: string) => progress.result(text);
   const report = new ShareReport({ isJson, isQuiet, trackers, progress, print, nowMs: () => realClock.nowMs() });
-  const node = await startNode({ host, port, announce, limits, trackers, hashName, isFolderOnly, events: report });
+  const node = await startNode({ host, port, announce, limits, isUdp, trackers, hashName, isFolderOnly, events: report });
   if (!isQuiet) noteLoopback(trackers, (text) => report.note(text));
   const sharing = node.share(paths).then(
     () => report.hashedAll(),

@@ -11,6 +11,7 @@ import {
   serveOptionsOf,
   TRACKER_FLAG,
   trackersOf,
+  UDP_FLAG,
 } from './common-flags.js';
 import { runSharing } from './share-run.js';
 import { listenForStop } from './stop-signal.js';
@@ -21,6 +22,7 @@ export const shareCommand: CommandSpec = {
   args: [{ name: 'path', help: 'files and folders to share', isOptional: true, isVariadic: true, isPath: true }],
   flags: [
     TRACKER_FLAG,
+    UDP_FLAG,
     ...SERVE_FLAGS,
     { name: 'directory', type: 'text', value: 'DIR', help: 'folder to share where no path is given', isPath: true },
     { name: 'folder-only', type: 'switch', help: 'register a folder, and not each of its files' },
@@ -54,6 +56,7 @@ async function runShare(input: CommandInput): Promise<number> {
     trackers: trackersOf(input),
     ...serveOptionsOf(input),
     limits: limitsOf(input),
+    isUdp: input.switch('udp') === true,
     hashName: isHashName(hashName) ? hashName : 'blake3',
     isFolderOnly: input.switch('folder-only') === true,
     isJson: input.switch('json') === true,

@@ -251,6 +251,16 @@ describe('announcer', () => {
     await closing;
   });
 
+  test('CR8: what was taken back just before the end is gone too', async () => {
+    const tracker = await startTracker();
+    const made = begin([tracker.address]);
+    made.announce([contentOf('a')]);
+    await until('a at 127.0.0.1 0');
+    made.withdraw([contentOf('a')]);
+    await made.close();
+    expect(tracker.lines.at(-1)).toBe('UNREGISTER *:5000');
+  });
+
   test('CR8: one that falls silent after it has answered costs the end no more than the deadline', async () => {
     const tracker = await startTracker();
     const made = begin([tracker.address]);

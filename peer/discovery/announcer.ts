@@ -9,7 +9,6 @@ import type { FileName } from '../../common/core/file-name.js';
 import type { HostPort, PeerAddress } from '../../common/core/peer-address.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { Timer } from '../../common/ports/clock.js';
-import type { Random } from '../../common/ports/random.js';
 import type { TrackerPorts } from './open-tracker.js';
 import { keyOf, TrackerLink } from './tracker-link.js';
 
@@ -35,8 +34,6 @@ export interface AnnouncedState {
   readonly group?: string | undefined;
 }
 
-export type AnnouncerPorts = TrackerPorts & { readonly random: Random };
-
 export interface AnnouncerEvents {
   /** `address` is the entry as the tracker keeps it. Told once for each content and tracker, until the tracker is lost. */
   registered(content: Announcement, address: PeerAddress | undefined, tracker: HostPort): void;
@@ -57,13 +54,13 @@ export interface AnnouncerOptions {
 }
 
 export class Announcer {
-  readonly #ports: AnnouncerPorts;
+  readonly #ports: TrackerPorts;
   readonly #links: readonly TrackerLink[];
   readonly #contents = new Map<string, Announcement>();
   #looking: Timer | undefined;
   #closing: Promise<void> | undefined;
 
-  constructor(ports: AnnouncerPorts, options: AnnouncerOptions) {
+  constructor(ports: TrackerPorts, options: AnnouncerOptions) {
     this.#ports = ports;
     this.#links = options.trackers.map((tracker) => new TrackerLink(ports, options, tracker, this.#contents));
     if (options.state === undefined) return;

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { parseFileName } from '../../common/core/file-name.js';
+import { realRandom } from '../../common/node/clock.js';
 import { tcpDialer } from '../../common/node/tcp.js';
 import { type LookupRow, parseLookupRow } from '../../common/wire/tracker-replies.js';
 import { JumpClock } from '../testkit/jump-clock.js';
@@ -22,7 +23,10 @@ const everybody = { isEnough: () => false, late: () => undefined, over: () => un
 async function finderOf(...answers: Script[]): Promise<{ finder: ContentFinder; trackers: ScriptedTracker[] }> {
   const trackers = await Promise.all(answers.map((answer) => ScriptedTracker.started(answer)));
   const addresses = trackers.map(({ address }) => address);
-  const finder = new ContentFinder({ dialer: tcpDialer, clock: new JumpClock() }, [...addresses, ...addresses]);
+  const finder = new ContentFinder({ dialer: tcpDialer, clock: new JumpClock(), random: realRandom }, [
+    ...addresses,
+    ...addresses,
+  ]);
   closing.push(...trackers, finder);
   return { finder, trackers };
 }
@@ -70,7 +74,7 @@ describe('several trackers', () => {
     const clock = new JumpClock(true);
     const trackers = await Promise.all(answers.map(() => ScriptedTracker.started(() => undefined)));
     const finder = new ContentFinder(
-      { dialer: tcpDialer, clock },
+      { dialer: tcpDialer, clock, random: realRandom },
       trackers.map(({ address }) => address),
     );
     closing.push(...trackers, finder);

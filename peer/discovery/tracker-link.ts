@@ -19,8 +19,8 @@ import {
 } from '../../common/core/limits.js';
 import type { HostPort } from '../../common/core/peer-address.js';
 import type { Timer } from '../../common/ports/clock.js';
-import type { AnnouncedState, Announcement, AnnouncerOptions, AnnouncerPorts } from './announcer.js';
-import { openTracker } from './open-tracker.js';
+import type { AnnouncedState, Announcement, AnnouncerOptions } from './announcer.js';
+import { openTracker, type TrackerPorts } from './open-tracker.js';
 import type { TrackerClient } from './tracker-client.js';
 
 /** Milliseconds between rounds until a tracker has said its own interval. */
@@ -38,7 +38,7 @@ export function keyOf({ name, sizeBytes, root }: Announcement): string {
 }
 
 export class TrackerLink {
-  readonly #ports: AnnouncerPorts;
+  readonly #ports: TrackerPorts;
   readonly #options: AnnouncerOptions;
   readonly #tracker: HostPort;
   readonly #contents: ReadonlyMap<string, Announcement>;
@@ -53,6 +53,8 @@ export class TrackerLink {
   #told: AnnouncedState = {};
   #joining: 'due' | 'done' | 'unknown' = 'due';
   #intervalMs = INTERVAL_FIRST_MS;
+  /** It has acknowledged something since it failed last. */
+  #isAnswering = false;
   #failureCount = 0;
   #isClosed = false;
   #timer: Timer | undefined;
@@ -61,7 +63,7 @@ export class TrackerLink {
   /** Who waits for the end of a round after which nothing is left to tell. */
   #waiting: (() => void)[] = [];
 
-  constructor(ports: AnnouncerPorts, options: AnnouncerOptions, tracker: HostPort, contents: ReadonlyMap<string, Announcement>) {
+  constructor(ports: TrackerPorts, options: AnnouncerOptions, tracker: HostPort, contents: ReadonlyMap<string, Announcement>) {
     this.#ports = ports;
     this.#options = options;
     this.#tracker = tracker;
@@ -110,10 +112,9 @@ export class TrackerLink {
     this.#timer?.cancel();
     this.#tellWaiting();
     const endMs = this.#ports.clock.nowMs() + UNREGISTER_DEADLINE_MS;
-    await this.#within(this.#isKnown ? UNREGISTER_DEADLINE_MS : UNREGISTER_UNKNOWN_DEADLINE_MS, this.#round);
-    // A tracker that was not reached has nothing to take back.
+    await this.#within(this.#isAnswering ? UNREGISTER_DEADLINE_MS : UNREGISTER_UNKNOWN_DEADLINE_MS, this.#round);
     const leftMs = endMs - this.#ports.clock.nowMs();
-    if (this.#isKnown && leftMs > 0) await this.#within(leftMs, this.#client.unregister(this.#options.address));
+    if (this.#isToTakeBack && leftMs > 0) await this.#within(leftMs, this.#client.unregister(this.#options.address));
     await this.#client.close();
   }
 
@@ -134,9 +135,14 @@ export class TrackerLink {
     return this.#options.state?.() ?? {};
   }
 
-  /** Whether the tracker has something of this peer. */
+  /** Whether the tracker has something of this peer, which a sign of life keeps. */
   get #isKnown(): boolean {
     return this.#settled.size > 0 || this.#joining === 'done';
+  }
+
+  /** Whether the tracker has something to take back, as far as is known: one that was not reached has nothing. */
+  get #isToTakeBack(): boolean {
+    return this.#isAnswering && (this.#isKnown || this.#gone.size > 0);
   }
 
   get #isJoinDue(): boolean {
@@ -228,6 +234,7 @@ export class TrackerLink {
         this.#refused.add(key);
       } else {
         this.#refused.delete(key);
+        this.#isAnswering = true;
         this.#intervalMs = result.intervalMs;
         this.#told = { ...this.#told, load };
         if (isNews) events.registered(content, result.address, this.#tracker);
@@ -255,6 +262,7 @@ export class TrackerLink {
     try {
       this.#intervalMs = (await this.#client.join(this.#options.address, state)).intervalMs;
       this.#joining = 'done';
+      this.#isAnswering = true;
       this.#told = state;
       return true;
     } catch (error) {
@@ -276,6 +284,7 @@ export class TrackerLink {
     if (this.#isClosed) return;
     // Whether it restarted or was only out of reach cannot be told from here, and registering twice harms nothing.
     this.#forget();
+    this.#isAnswering = false;
     this.#joining = 'due';
     if (this.#failureCount === 0) this.#options.events.trackerLost(this.#tracker, error);
     this.#failureCount += 1;

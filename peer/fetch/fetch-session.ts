@@ -4,6 +4,7 @@
 import { ShoalError } from '../../common/core/errors.js';
 import type { HostPort } from '../../common/core/peer-address.js';
 import type { Clock } from '../../common/ports/clock.js';
+import type { DatagramPort } from '../../common/ports/datagram.js';
 import type { LoadPort, LoadWatch } from '../../common/ports/load.js';
 import type { Dialer } from '../../common/ports/net.js';
 import type { Random } from '../../common/ports/random.js';
@@ -25,6 +26,8 @@ export interface FetchPorts {
   readonly peerDialer?: Dialer;
   readonly clock: Clock;
   readonly random: Random;
+  /** Where it is given, trackers are talked to over UDP. */
+  readonly datagrams?: DatagramPort | undefined;
   readonly pool: HashPool;
   /** Where what is fetched is served meanwhile; `undefined` where it is not. */
   readonly offering?: OfferPorts;
