@@ -18,11 +18,12 @@ import type { Log } from '../common/node/log.js';
 import { packageVersion } from '../common/node/version.js';
 import type { Clock, Timer } from '../common/ports/clock.js';
 import type { DatagramPort } from '../common/ports/datagram.js';
-import type { ListenPort } from '../common/ports/net.js';
+import type { Dialer, ListenPort } from '../common/ports/net.js';
 import type { Random } from '../common/ports/random.js';
 import type { TrackerFigures } from '../common/wire/tracker-replies.js';
 import { type Frontends, openFrontends } from './frontend/open.js';
 import { TrackerLogic } from './logic.js';
+import { Prober } from './probe/prober.js';
 import { Registry } from './registry/registry.js';
 
 export interface TrackerPorts {
@@ -31,6 +32,8 @@ export interface TrackerPorts {
   readonly listener: ListenPort;
   /** Absent: it answers over TCP alone. */
   readonly datagrams?: DatagramPort;
+  /** Absent: it asks no peer how it is. */
+  readonly dialer?: Dialer;
   readonly log: Log;
 }
 
@@ -41,6 +44,8 @@ export interface TrackerOptions {
   readonly port?: number;
   /** Whether it answers over UDP too, on the same port. Default yes. */
   readonly isUdp?: boolean;
+  /** Whether peers that do not report their load are asked for it, and dropped where they do not answer. Default yes. */
+  readonly isProbing?: boolean;
   /** Milliseconds in which a peer shall register again or say ALIVE: whole seconds, 1 s to 1 h. Default 30 s. */
   readonly intervalMs?: number;
   /** Milliseconds after which it is forgotten without: whole seconds, more than `intervalMs`, at most 24 h. Default twice `intervalMs`. */
@@ -92,12 +97,15 @@ export async function createTracker(ports: TrackerPorts, options: TrackerOptions
     });
   };
   armSweep();
+  const { dialer } = ports;
+  const prober = dialer === undefined || !settled.isProbing ? undefined : new Prober({ registry, dialer, clock, log }, settled);
   let closing: Promise<void> | undefined;
   return {
     local: tcp.local,
     stats: () => logic.figures(),
     close: () => {
       sweepTimer.cancel();
+      prober?.close();
       closing ??= Promise.all([udp?.close(), tcp.close()]).then(() => undefined);
       return closing;
     },
@@ -111,6 +119,7 @@ export function settleOptions(options: TrackerOptions): Required<TrackerOptions>
     host: '0.0.0.0',
     port: 4700,
     isUdp: true,
+    isProbing: true,
     ttlMs: 2 * intervalMs,
     allowForeign: false,
     entriesMaxCount: TRACKER_ENTRIES_DEFAULT_COUNT,
@@ -138,6 +147,7 @@ const BOUNDS: Readonly<Record<keyof TrackerOptions, Bound>> = {
   host: { rule: 'an address or a host name', isGood: ({ host }) => host !== '' },
   port: { rule: '0 to 65535', isGood: ({ port }) => isWhole(port, 0, 65_535) },
   isUdp: { rule: 'true or false', isGood: ({ isUdp }) => typeof isUdp === 'boolean' },
+  isProbing: { rule: 'true or false', isGood: ({ isProbing }) => typeof isProbing === 'boolean' },
   intervalMs: { rule: 'whole seconds from 1 s to 1 h', isGood: ({ intervalMs }) => isSeconds(intervalMs, 1000, 3_600_000) },
   ttlMs: {
     rule: 'whole seconds, more than the interval and at most 24 h',

@@ -2,7 +2,7 @@
 import { formatPeerAddress } from '../../common/core/peer-address.js';
 import { realClock, realRandom } from '../../common/node/clock.js';
 import { createLog, type LogLevel } from '../../common/node/log.js';
-import { tcpListener } from '../../common/node/tcp.js';
+import { tcpDialer, tcpListener } from '../../common/node/tcp.js';
 import { udpPort } from '../../common/node/udp.js';
 import { createTracker, type TrackerOptions } from '../create-tracker.js';
 
@@ -12,7 +12,7 @@ const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 /** Resolves with 0 after the first SIGINT or SIGTERM and a clean end; the second one exits at once. Throws as `createTracker` does. */
 export async function serve(options: Required<TrackerOptions>, logLevel: LogLevel): Promise<number> {
   const log = createLog('tracker', logLevel);
-  const ports = { clock: realClock, random: realRandom, listener: tcpListener, datagrams: udpPort, log };
+  const ports = { clock: realClock, random: realRandom, listener: tcpListener, datagrams: udpPort, dialer: tcpDialer, log };
   const tracker = await createTracker(ports, options);
   const signalled = firstSignal();
   const { intervalMs, ttlMs, allowForeign, isUdp } = options;

@@ -202,13 +202,14 @@ export class Registry {
 
   /**
    * Peers that are being handed out and have not told their load for an interval. One that is given is not given again for as long,
-   * unless `probed` says what came of it.
+   * unless `probed` says what came of it. Those that another address made known are none of them: nobody may have others asked.
    */
   staleLoads(nowMs: number, maxCount: number): PeerAddress[] {
     const tick = ticks(nowMs);
     const { handedOut } = this.#records;
     const stale = handedOut.stale(tick, this.#intervalTicks, maxCount);
-    return stale.filter((peer) => this.#records.isPeerLive(peer, tick)).map((peer) => peer.address);
+    const isOwn = ({ host, quota }: Peer) => host === quota.source;
+    return stale.filter((peer) => isOwn(peer) && this.#records.isPeerLive(peer, tick)).map((peer) => peer.address);
   }
 
   /** A peer was asked and answered, with its load or without. It prolongs nothing: that is for the peer to say. */
