@@ -23,20 +23,29 @@ function refuse(why: string): never {
   throw new ShoalError('BAD_REQUEST', 'remote', `Bad file name: ${why}.`);
 }
 
+/** ASCII without what no name may hold: it needs no look at marks, surrogates and normalization forms. Nearly every name. */
+const PLAIN = /^[ -[\]-~]*$/;
+
+const BAD_PART = /(?:^|\/)\.{0,2}(?:\/|$)/;
+
 /** Checks a decoded name. Throws `BAD_REQUEST`. */
 export function parseFileName(text: string): FileName {
   if (text === '') refuse('it is empty');
-  if (text.length > NAME_MAX_BYTES || encoder.encode(text).length > NAME_MAX_BYTES)
-    refuse(`it is longer than ${NAME_MAX_BYTES} bytes`);
-  if (FORBIDDEN.test(text)) refuse('it holds a control character, a backslash or an invisible mark');
-  if (text.normalize('NFC') !== text) refuse('it is not in Unicode normalization form C');
-  for (const part of text.split('/')) {
-    if (part === '' || part === '.' || part === '..') refuse('a part of it is empty, "." or ".."');
-    if (part.length > NAME_PART_MAX_BYTES / 4 && encoder.encode(part).length > NAME_PART_MAX_BYTES) {
-      refuse(`a part of it is longer than ${NAME_PART_MAX_BYTES} bytes`);
-    }
+  if (isLongerThan(text, NAME_MAX_BYTES)) refuse(`it is longer than ${NAME_MAX_BYTES} bytes`);
+  if (!PLAIN.test(text)) {
+    if (FORBIDDEN.test(text)) refuse('it holds a control character, a backslash or an invisible mark');
+    if (text.normalize('NFC') !== text) refuse('it is not in Unicode normalization form C');
+  }
+  if (BAD_PART.test(text)) refuse('a part of it is empty, "." or ".."');
+  if (isLongerThan(text, NAME_PART_MAX_BYTES) && text.split('/').some((part) => isLongerThan(part, NAME_PART_MAX_BYTES))) {
+    refuse(`a part of it is longer than ${NAME_PART_MAX_BYTES} bytes`);
   }
   return text as FileName;
+}
+
+/** Whether a text has more bytes in UTF-8. A UTF-16 unit has three at most, so that most texts need not be counted. */
+function isLongerThan(text: string, maxBytes: number): boolean {
+  return text.length > maxBytes || (3 * text.length > maxBytes && Buffer.byteLength(text) > maxBytes);
 }
 
 /** The name under which a local path part is shared: NFC, then checked. Throws `BAD_REQUEST`. */

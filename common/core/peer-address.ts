@@ -44,18 +44,23 @@ export function parsePort(text: string): number | undefined {
 }
 
 function split(text: string): { host: string; port: number; bracketed: boolean } {
-  const match = /^(?:\[([^\]]*)\]|([^:[\]]+)):([0-9]+)$/.exec(text);
-  const port = parsePort(match?.[3] ?? '');
-  if (match === null) return refuse(text, 'it must be IPv4:port or [IPv6]:port');
-  if (port === undefined) return refuse(text, 'the port must be 1 to 65535');
-  return { host: match[1] ?? match[2] ?? '', port, bracketed: match[1] !== undefined };
+  const colon = text.lastIndexOf(':');
+  const bracketed = text.startsWith('[') && text[colon - 1] === ']';
+  const portText = text.slice(colon + 1);
+  const port = parsePort(portText);
+  if (colon < 1 || port === undefined) {
+    const isPort = colon > 0 && /^[0-9]+$/.test(portText);
+    return refuse(text, isPort ? 'the port must be 1 to 65535' : 'it must be IPv4:port or [IPv6]:port');
+  }
+  return { host: bracketed ? text.slice(1, colon - 1) : text.slice(0, colon), port, bracketed };
 }
 
 /** Reads `IPv4:port` or `[IPv6]:port`. Throws `BAD_REQUEST`, also for addresses that no peer can have (unspecified, multicast). */
 export function parsePeerAddress(text: string): PeerAddress {
   const { host, port, bracketed } = split(text);
-  const ip = canonicalIp(host);
-  if (ip === undefined || bracketed !== isIPv6(host)) return refuse(text, 'it must be IPv4:port or [IPv6]:port');
+  // A good host with a colon is IPv6, which is what the brackets are for.
+  const ip = bracketed === host.includes(':') ? canonicalIp(host) : undefined;
+  if (ip === undefined) return refuse(text, 'it must be IPv4:port or [IPv6]:port');
   if (isUnusable(ip)) return refuse(text, 'no peer can be reached there');
   return { ip, port };
 }
@@ -101,8 +106,8 @@ export function isLan(ip: string): boolean {
 
 /** Whether no peer can have this address: unspecified, multicast, broadcast, "this network". */
 function isUnusable(ip: string): boolean {
-  if (isIPv4(ip)) {
-    const first = Number(ip.split('.')[0]);
+  if (!ip.includes(':')) {
+    const first = Number.parseInt(ip, 10);
     return first === 0 || first >= 224;
   }
   return ip === '::' || /^ff[0-9a-f]{2}:/.test(ip);

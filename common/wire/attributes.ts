@@ -7,7 +7,7 @@ import { ShoalError } from '../core/errors.js';
 import { CHUNKS_MAX_COUNT } from '../core/limits.js';
 import { parsePort } from '../core/peer-address.js';
 import { type ContentRoot, isContentRoot } from '../core/root.js';
-import { parseCount } from './tokens.js';
+import { type Attributes, parseCount } from './tokens.js';
 
 interface AttributeKind<T> {
   /** The value that a text stands for, or `undefined` where it is none. */
@@ -43,7 +43,7 @@ export const ROOT: AttributeKind<ContentRoot> = {
 };
 
 /** The value of a key in a request, or `undefined` where the key is not there. Throws `BAD_REQUEST`. */
-export function attribute<T>(attributes: ReadonlyMap<string, string>, key: string, kind: AttributeKind<T>): T | undefined {
+export function attribute<T>(attributes: Attributes, key: string, kind: AttributeKind<T>): T | undefined {
   const text = attributes.get(key);
   if (text === undefined) return undefined;
   const value = kind.read(text);
@@ -52,7 +52,7 @@ export function attribute<T>(attributes: ReadonlyMap<string, string>, key: strin
 }
 
 /** The value of a key in a row or a reply, or `undefined` where it is not there or makes no sense. */
-export function attributeMaybe<T>(attributes: ReadonlyMap<string, string>, key: string, kind: AttributeKind<T>): T | undefined {
+export function attributeMaybe<T>(attributes: Attributes, key: string, kind: AttributeKind<T>): T | undefined {
   const text = attributes.get(key);
   return text === undefined ? undefined : kind.read(text);
 }

@@ -5,6 +5,7 @@
  * which the splitter is dead: what follows cannot be told from the rest of that line. A line that is not UTF-8 is `not-utf8`.
  * Invariant: what is held between calls is shorter than LINE_MAX_BYTES.
  */
+import { isAscii } from 'node:buffer';
 import { LINE_MAX_BYTES } from '../core/limits.js';
 import { decodeUtf8 } from './text.js';
 
@@ -15,9 +16,10 @@ export type LineEvent =
 
 const LF = 0x0a;
 const CR = 0x0d;
+const NOTHING = Buffer.alloc(0);
 
 export class LineSplitter {
-  #held: Buffer = Buffer.alloc(0);
+  #held: Buffer = NOTHING;
   #isDead = false;
 
   /** Whether a line has begun and not ended: the caller runs its deadline while this is so. */
@@ -31,37 +33,48 @@ export class LineSplitter {
    */
   push(bytes: Uint8Array, emit: (event: LineEvent) => unknown): number {
     if (this.#isDead) return bytes.length;
-    let rest = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    for (;;) {
-      const end = rest.indexOf(LF);
-      const lineBytes = this.#held.length + (end < 0 ? rest.length : end) + 1;
+    const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    // Asked once for many lines, as nearly all are.
+    const isPlain = isAscii(buffer);
+    for (let from = 0; ; ) {
+      const end = buffer.indexOf(LF, from);
+      const lineBytes = this.#held.length + (end < 0 ? buffer.length : end) - from + 1;
       if (lineBytes > LINE_MAX_BYTES) {
         this.#isDead = true;
-        this.#held = Buffer.alloc(0);
+        this.#held = NOTHING;
         emit({ kind: 'too-long' });
         return bytes.length;
       }
       if (end < 0) {
-        if (rest.length > 0) this.#held = Buffer.concat([this.#held, rest]);
+        if (from < buffer.length) this.#held = Buffer.concat([this.#held, buffer.subarray(from)]);
         return bytes.length;
       }
-      const line = this.#held.length === 0 ? rest.subarray(0, end) : Buffer.concat([this.#held, rest.subarray(0, end)]);
-      this.#held = Buffer.alloc(0);
-      rest = rest.subarray(end + 1);
-      const isGoingOn = emit(decodeLine(line)) !== false;
+      const event =
+        this.#held.length === 0 ? decodeLine(buffer, from, end, isPlain) : this.#decodeHeld(buffer.subarray(from, end));
+      from = end + 1;
+      const isGoingOn = emit(event) !== false;
       if (this.#isDead) return bytes.length;
-      if (!isGoingOn) return bytes.length - rest.length;
+      if (!isGoingOn) return from;
     }
+  }
+
+  /** The line that began in an earlier call. */
+  #decodeHeld(tail: Buffer): LineEvent {
+    const line = Buffer.concat([this.#held, tail]);
+    this.#held = NOTHING;
+    return decodeLine(line, 0, line.length, false);
   }
 
   /** Stops taking bytes: the connection is being closed. */
   kill(): void {
     this.#isDead = true;
-    this.#held = Buffer.alloc(0);
+    this.#held = NOTHING;
   }
 }
 
-function decodeLine(line: Buffer): LineEvent {
-  const text = decodeUtf8(line.at(-1) === CR ? line.subarray(0, -1) : line);
+function decodeLine(buffer: Buffer, from: number, lineEnd: number, isPlain: boolean): LineEvent {
+  const end = lineEnd > from && buffer[lineEnd - 1] === CR ? lineEnd - 1 : lineEnd;
+  if (isPlain) return { kind: 'line', text: buffer.toString('latin1', from, end) };
+  const text = decodeUtf8(buffer.subarray(from, end));
   return text === undefined ? { kind: 'not-utf8' } : { kind: 'line', text };
 }

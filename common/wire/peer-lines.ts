@@ -4,7 +4,7 @@ import { decodeFileName, encodeFileName, type FileName } from '../core/file-name
 import { CHUNKS_MAX_COUNT, FETCH_CHUNKS_MAX_COUNT, PAGE_ROWS_MAX_COUNT, RANGE_MAX_BYTES } from '../core/limits.js';
 import { type ContentRoot, isContentRoot, parseContentRoot } from '../core/root.js';
 import { attribute, CURSOR, countUpTo, formatAttributes, LABEL, MEDIA_TYPE, PORT, PROCESS_ID } from './attributes.js';
-import { parseAttributes, parseCount, parseFileSize, splitTokens } from './tokens.js';
+import { type Attributes, parseAttributes, parseCount, parseFileSize, splitTokens } from './tokens.js';
 
 /** What a request names: a content by its root, or whatever the peer shares under a name. */
 export type ContentRef = { readonly by: 'root'; readonly root: ContentRoot } | { readonly by: 'name'; readonly name: FileName };
@@ -156,7 +156,7 @@ function isVerb(text: string): text is PeerRequest['verb'] {
 }
 
 /** More rows than there ever are on a page is no mistake: it asks for as many as there may be. */
-function parsePage(pairs: ReadonlyMap<string, string>): PageRequest {
+function parsePage(pairs: Attributes): PageRequest {
   const maxCount = attribute(pairs, 'max', countUpTo(Number.MAX_SAFE_INTEGER, 1));
   const after = attribute(pairs, 'after', CURSOR);
   return { maxCount: maxCount === undefined ? undefined : Math.min(maxCount, PAGE_ROWS_MAX_COUNT), after };

@@ -16,12 +16,9 @@ describe('tokens', () => {
   });
 
   test('attributes keep the first of a repeated key, and are no object with a prototype', () => {
-    expect([...parseAttributes(['a=1', 'a=2', 'b=', 'c=x=y', '__proto__=z'])]).toEqual([
-      ['a', '1'],
-      ['b', ''],
-      ['c', 'x=y'],
-      ['__proto__', 'z'],
-    ]);
+    const attributes = parseAttributes(['verb', 'a=1', 'a=2', 'b=', 'c=x=y', '__proto__=z', 'longer=1'], 1);
+    const keys = ['a', 'b', 'c', '__proto__', 'toString', 'long', 'verb', ''];
+    expect(keys.map((key) => attributes.get(key))).toEqual(['1', '', 'x=y', 'z', ...new Array(4).fill(undefined)]);
     for (const token of ['a', '=a', '=']) expect(errorCode(() => parseAttributes([token]))).toBe('BAD_REQUEST');
   });
 });

@@ -14,22 +14,53 @@ function refuse(why: string): never {
  */
 export function splitTokens(line: string): string[] {
   if (/[\u0000-\u001f\u007f]/.test(line)) return refuse('A line holds no control characters; percent-encode them in names.');
-  const tokens = line.split(' ');
-  if (tokens.includes('')) return refuse('Tokens are separated by one space; percent-encode spaces in names as %20.');
-  return tokens;
+  // Several times faster than `split`, which leaves compiled code; a tracker does this for every request.
+  const tokens: string[] = [];
+  for (let from = 0; ; ) {
+    const space = line.indexOf(' ', from);
+    const end = space < 0 ? line.length : space;
+    if (end === from) return refuse('Tokens are separated by one space; percent-encode spaces in names as %20.');
+    tokens.push(line.slice(from, end));
+    if (space < 0) return tokens;
+    from = space + 1;
+  }
 }
 
-/** `key=value` tokens as a map; the first of a repeated key counts. Throws `BAD_REQUEST` for a token without `=`. */
-export function parseAttributes(tokens: readonly string[]): Map<string, string> {
-  const attributes = new Map<string, string>();
-  for (const token of tokens) {
-    const at = token.indexOf('=');
-    if (at <= 0) refuse(`Unexpected "${token.slice(0, 40)}"; only key=value may follow here.`);
-    const key = token.slice(0, at);
-    if (!attributes.has(key)) attributes.set(key, token.slice(at + 1));
-  }
-  return attributes;
+/** `key=value` tokens. */
+export interface Attributes {
+  /** The value of a key, the first where it is repeated; `undefined` where it is not there. */
+  get(key: string): string | undefined;
 }
+
+/** The `key=value` tokens from a place on. Throws `BAD_REQUEST` for a token without `=`. */
+export function parseAttributes(tokens: readonly string[], fromIndex = 0): Attributes {
+  for (let at = fromIndex; at < tokens.length; at += 1) {
+    const token = tokens[at] ?? '';
+    if (token.indexOf('=') <= 0) refuse(`Unexpected "${token.slice(0, 40)}"; only key=value may follow here.`);
+  }
+  return new TokenAttributes(tokens, fromIndex);
+}
+
+/** Looked through for each key: lines have a few attributes, and a map of them would cost more than all else that is read of a line. */
+class TokenAttributes implements Attributes {
+  readonly #tokens: readonly string[];
+  readonly #fromIndex: number;
+
+  constructor(tokens: readonly string[], fromIndex: number) {
+    this.#tokens = tokens;
+    this.#fromIndex = fromIndex;
+  }
+
+  get(key: string): string | undefined {
+    for (let at = this.#fromIndex; at < this.#tokens.length; at += 1) {
+      const token = this.#tokens[at] ?? '';
+      if (token.charCodeAt(key.length) === EQUALS && token.startsWith(key)) return token.slice(key.length + 1);
+    }
+    return undefined;
+  }
+}
+
+const EQUALS = 0x3d;
 
 /** A decimal number without sign or leading zero, at most `max`; `undefined` otherwise. */
 export function parseCount(text: string, max: number): number | undefined {

@@ -20,7 +20,7 @@ import {
   LOAD,
   MEDIA_TYPE,
 } from './attributes.js';
-import { parseAttributes, parseCount, parseErr, parseFileSize, splitTokens } from './tokens.js';
+import { type Attributes, parseAttributes, parseCount, parseErr, parseFileSize, splitTokens } from './tokens.js';
 
 /** The reply to REGISTER and JOIN, with the address, and to ALIVE, without. */
 export interface Lease {
@@ -223,7 +223,7 @@ export function parseStats(line: string): TrackerStats {
   return { ...numbers, version: attributeMaybe(attributes, 'version', LABEL) };
 }
 
-function parseOk(line: string): ReadonlyMap<string, string> {
+function parseOk(line: string): Attributes {
   const error = parseErr(line);
   if (error !== undefined) throw error;
   const [ok, ...rest] = line.split(' ');
@@ -233,6 +233,6 @@ function parseOk(line: string): ReadonlyMap<string, string> {
 }
 
 /** What is no `key=value` is left out. */
-function looseAttributes(tokens: readonly string[]): ReadonlyMap<string, string> {
+function looseAttributes(tokens: readonly string[]): Attributes {
   return parseAttributes(tokens.filter((token) => token.indexOf('=') > 0));
 }

@@ -18,7 +18,7 @@ import {
   ROOT,
 } from './attributes.js';
 import { type ContentRef, formatContentRef, type PageRequest, parseContentRef } from './peer-lines.js';
-import { parseAttributes, parseFileSize, splitTokens } from './tokens.js';
+import { type Attributes, parseAttributes, parseFileSize, splitTokens } from './tokens.js';
 
 /** What a REGISTER may say beyond its fixed tokens. */
 export interface RegisterAttributes {
@@ -136,9 +136,11 @@ export function withUsage(error: unknown, verb: TrackerVerb): unknown {
   return new ShoalError('BAD_REQUEST', error.fault, `${error.message} Usage: ${TRACKER_USAGES[verb]}`, error);
 }
 
+const VERBS = new Map(Object.keys(TRACKER_USAGES).map((verb) => [verb, verb as TrackerVerb]));
+
 function trackerVerb(token: string): TrackerVerb {
-  const verb = Object.hasOwn(TRACKER_USAGES, token) ? token : token.toUpperCase();
-  if (Object.hasOwn(TRACKER_USAGES, verb)) return verb as TrackerVerb;
+  const verb = VERBS.get(token) ?? VERBS.get(token.toUpperCase());
+  if (verb !== undefined) return verb;
   throw new ShoalError('UNKNOWN_COMMAND', 'remote', 'This tracker does not know this command; HELP lists those that it knows.');
 }
 
@@ -193,12 +195,12 @@ function need(tokens: readonly string[], count: number): void {
 }
 
 /** The attributes behind `count` arguments, which there must be. */
-function attributesAfter(tokens: readonly string[], count: number): ReadonlyMap<string, string> {
+function attributesAfter(tokens: readonly string[], count: number): Attributes {
   need(tokens, count);
-  return parseAttributes(tokens.slice(count + 1));
+  return parseAttributes(tokens, count + 1);
 }
 
-function registerAttributes(attributes: ReadonlyMap<string, string>): RegisterAttributes {
+function registerAttributes(attributes: Attributes): RegisterAttributes {
   return {
     root: attributes.get('root') === '-' ? undefined : attribute(attributes, 'root', ROOT),
     haveChunks: attribute(attributes, 'have', CHUNK_COUNT),
@@ -208,14 +210,14 @@ function registerAttributes(attributes: ReadonlyMap<string, string>): RegisterAt
   };
 }
 
-function stateOf(attributes: ReadonlyMap<string, string>): PeerState {
+function stateOf(attributes: Attributes): PeerState {
   return { load: attribute(attributes, 'load', LOAD), acceptBytes: attribute(attributes, 'accept', ANY_COUNT) };
 }
 
 /** One row at least: a page of none would never come to an end. */
 const PAGE_ROWS = countUpTo(Number.MAX_SAFE_INTEGER, 1);
 
-function pageOf(attributes: ReadonlyMap<string, string>): PageRequest {
+function pageOf(attributes: Attributes): PageRequest {
   const maxCount = attribute(attributes, 'max', PAGE_ROWS);
   return { maxCount: maxCount && Math.min(maxCount, PAGE_ROWS_MAX_COUNT), after: attribute(attributes, 'after', CURSOR) };
 }
