@@ -163,6 +163,25 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
   };
   const pool = new HashPool(threadCount === undefined ? {} : { threadCount });
   const ownAddresses = new Set<string>();
+  const servedPort = announcedPort(options.announce) ?? server.local.port;
+  const pushPorts = {
+    ...ports,
+    peerDialer,
+    slots: pool.slots,
+    index,
+    fetch: (how: FetchOptions) => fetch({ ...how, isKept: true }),
+    seed: (result: FetchResult) => seed(result),
+    peerSeen: introductions.seen.bind(introductions),
+    shares: () => made.list(),
+    ownAddresses: () => ownAddresses,
+  };
+  // Before trackers hear of this peer, since they are told at once what it takes.
+  const opened = await NodePush.open(pushPorts, { ...options, port: servedPort }).catch(async (error: unknown) => {
+    await pool.close();
+    await server.close();
+    throw error;
+  });
+  pushing = opened;
   const announcer = new Announcer(ports, {
     trackers: options.trackers,
     address: options.announce ?? `*:${server.local.port}`,
@@ -188,7 +207,6 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
     kept.add(path);
     made.keep(kind, path, contents);
   };
-  const servedPort = announcedPort(options.announce) ?? server.local.port;
   const offering = {
     index: {
       add: (content: SharedContent) => index.add(content),
@@ -220,22 +238,6 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
   const seed: PeerNode['seed'] = async ({ type, path, name }, news) => {
     if (!kept.has(path)) await made.shareAs(type, path, name, news);
   };
-  const pushPorts = {
-    ...ports,
-    peerDialer,
-    slots: pool.slots,
-    index,
-    fetch: (how: FetchOptions) => fetch({ ...how, isKept: true }),
-    seed: (result: FetchResult) => seed(result),
-    peerSeen: introductions.seen.bind(introductions),
-    shares: () => made.list(),
-    ownAddresses: () => ownAddresses,
-  };
-  const opened = await NodePush.open(pushPorts, { ...options, port: servedPort }).catch(async (error: unknown) => {
-    await close();
-    throw error;
-  });
-  pushing = opened;
   return {
     local: server.local,
     share: (paths, news) => made.share(paths, news),
