@@ -4,6 +4,7 @@ import { completionCommand } from '../../common/cli/completion.js';
 import { packageVersion } from '../../common/node/version.js';
 import { catCommand } from './cat.js';
 import { fetchCommand } from './fetch.js';
+import { pushCommand } from './push.js';
 import { shareCommand } from './share.js';
 import { verifyCommand } from './verify.js';
 
@@ -12,5 +13,5 @@ export const program: ProgramSpec = {
   summary: 'Share files, and fetch them from everyone who has them.',
   version: packageVersion(),
   envPrefix: 'SHOAL',
-  commands: [shareCommand, fetchCommand, catCommand, verifyCommand, completionCommand(() => program)],
+  commands: [shareCommand, fetchCommand, catCommand, pushCommand, verifyCommand, completionCommand(() => program)],
 };

@@ -25,6 +25,16 @@ export interface Progress {
   stop(): void;
 }
 
+/** Several things that go on at once, a line each. */
+export interface ProgressLines {
+  /** The line `name` is from 0 to 1 done; `text` is shown at its end. */
+  set(name: string, fraction: number, text: string): void;
+  /** A line on standard error that does not tear the others. */
+  note(text: string): void;
+  /** Takes the lines away. Idempotent. */
+  stop(): void;
+}
+
 /** Milliseconds between plain lines where there is no terminal. */
 const PLAIN_LINE_MS = 5000;
 /** Milliseconds over which the shown rate is averaged. */
@@ -36,6 +46,14 @@ export async function createProgress(options: ProgressOptions): Promise<Progress
   // What draws takes longer to load than all that fetches, and is of use on a terminal only.
   const { TerminalProgress } = await import('./terminal-progress.js');
   return new TerminalProgress();
+}
+
+/** As `createProgress`, for several things at once. */
+export async function createProgressLines(options: ProgressOptions): Promise<ProgressLines> {
+  if (options.isQuiet || options.isJson) return { set: () => undefined, note: () => undefined, stop: () => undefined };
+  if (!process.stderr.isTTY) return new PlainLines();
+  const { TerminalLines } = await import('./terminal-progress.js');
+  return new TerminalLines();
 }
 
 /** Rate and remaining time of a phase, from what was done in the last seconds. */
@@ -130,4 +148,23 @@ export function progressWords(doneBytes: number, totalBytes: number, meter: Rate
   const percent = totalBytes === 0 ? 100 : Math.floor((doneBytes * 100) / totalBytes);
   const etaMs = meter.etaMs(totalBytes - doneBytes);
   return { percent: `${percent}%`, rate, left: Number.isFinite(etaMs) ? `, ${formatDuration(etaMs)} left` : '' };
+}
+
+/** A line for each now and then. */
+class PlainLines implements ProgressLines {
+  readonly #lastLineMs = new Map<string, number>();
+
+  set(name: string, _fraction: number, text: string): void {
+    const nowMs = realClock.nowMs();
+    const lastMs = this.#lastLineMs.get(name);
+    if (lastMs !== undefined && nowMs - lastMs < PLAIN_LINE_MS) return;
+    this.#lastLineMs.set(name, nowMs);
+    process.stderr.write(`${name} ${text}\n`);
+  }
+
+  note(text: string): void {
+    process.stderr.write(`${text}\n`);
+  }
+
+  stop(): void {}
 }

@@ -8,6 +8,7 @@ import { FOLDER_TYPE } from '../../common/core/folder-index.js';
 import { formatLink } from '../../common/core/link.js';
 import { formatHostPort, formatPeerAddress, type HostPort, type PeerAddress } from '../../common/core/peer-address.js';
 import { formatBytes } from '../../common/core/units.js';
+import type { PushOffer } from '../../common/wire/peer-lines.js';
 import type { Announcement } from '../discovery/announcer.js';
 import type { NodeEvents } from '../node.js';
 import type { SharedContent } from '../share/shared-content.js';
@@ -134,6 +135,20 @@ export class ShareReport implements NodeEvents {
         ? 'More files have changed; they are shared again when they are left alone.'
         : `"${content.name}" has changed or is gone; its new version is shared when it is left alone.`,
     );
+  }
+
+  pushOffered({ name, sizeBytes, root }: PushOffer, ip: string): void {
+    this.#event({ event: 'push-offered', name, size: sizeBytes, root, from: ip });
+  }
+
+  pushReceived({ name, root }: PushOffer, ip: string): void {
+    this.#say(`"${name}" was pushed here by ${ip}.`);
+    this.#event({ event: 'push-received', name, root, from: ip });
+  }
+
+  pushFailed({ name, root }: PushOffer, ip: string, { code, message }: ShoalError): void {
+    this.#say(`"${name}", pushed by ${ip}, was not received: ${message}`);
+    this.#event({ event: 'push-failed', name, root, from: ip, code, message });
   }
 
   /** Bound, since it is handed on by itself. */

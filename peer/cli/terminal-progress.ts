@@ -1,11 +1,11 @@
 /** Progress on a terminal: a spinner while nothing can be counted, then a bar. The one door to cli-progress and to ora. */
 import { Writable } from 'node:stream';
-import { Presets, SingleBar } from 'cli-progress';
+import { MultiBar, Presets, SingleBar } from 'cli-progress';
 import ora, { type Ora } from 'ora';
 import { formatBytes } from '../../common/core/units.js';
 import { realClock } from '../../common/node/clock.js';
 import { barLine } from './bar-line.js';
-import { type Progress, progressWords, RateMeter } from './progress.js';
+import { type Progress, type ProgressLines, progressWords, RateMeter } from './progress.js';
 
 const CURSOR_SAVE = '\u001b7';
 const CURSOR_RESTORE = '\u001b8';
@@ -96,6 +96,48 @@ export class TerminalProgress implements Progress {
     const { percent, rate, left } = progressWords(doneBytes, this.#totalBytes, this.#rate, realClock.nowMs());
     this.#doneBytes = doneBytes;
     this.#text = `${percent} ${formatBytes(doneBytes)}/${formatBytes(this.#totalBytes)}, ${rate}${left}${note && `, ${note}`}`;
+  }
+}
+
+/** A bar for each of several things; what does not fit on the screen goes on unseen. */
+export class TerminalLines implements ProgressLines {
+  readonly #bars = new Map<string, SingleBar>();
+  readonly #all = new MultiBar(
+    {
+      format: (_options, params, payload: { name: string; text: string }) =>
+        barLine({ name: payload.name, fraction: params.progress, text: payload.text }, terminalColumns()),
+      fps: 8,
+      hideCursor: true,
+      linewrap: true,
+      clearOnComplete: true,
+      stopOnComplete: false,
+      gracefulExit: false,
+      emptyOnZero: true,
+    },
+    Presets.rect,
+  );
+  readonly #onExit = () => this.stop();
+
+  constructor() {
+    process.once('exit', this.#onExit);
+  }
+
+  set(name: string, fraction: number, text: string): void {
+    const known = this.#bars.get(name);
+    if (known !== undefined) known.update(fraction, { name, text });
+    else if (this.#bars.size < (process.stderr.rows || 24) - 2)
+      this.#bars.set(name, this.#all.create(1, fraction, { name, text }));
+  }
+
+  note(text: string): void {
+    // Without a bar it draws nothing, notes neither.
+    if (this.#bars.size === 0) process.stderr.write(`${text}\n`);
+    else this.#all.log(`${text}\n`);
+  }
+
+  stop(): void {
+    process.off('exit', this.#onExit);
+    this.#all.stop();
   }
 }
 

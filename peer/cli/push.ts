@@ -1,0 +1,163 @@
+/** `peer push`: shares something for as long as it takes, offers it to others, and tells who has it in the end. */
+import { lstat } from 'node:fs/promises';
+import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js';
+import { asShoalError, ShoalError } from '../../common/core/errors.js';
+import type { HostPort } from '../../common/core/peer-address.js';
+import { parseDurationMs } from '../../common/core/units.js';
+import { realClock } from '../../common/node/clock.js';
+import { tcpDialer } from '../../common/node/tcp.js';
+import { ContentFinder } from '../discovery/find-content.js';
+import { chooseContent } from '../fetch/choose-content.js';
+import { type FetchSource, parseFetchSource } from '../fetch/fetch-source.js';
+import type { PeerNode } from '../node.js';
+import type { PushContent } from '../push/node-push.js';
+import { failedNames, type ReceiverEnd, worstFailure } from '../push/push-all.js';
+import { GROUP_FLAG, groupOf } from '../push/push-flags.js';
+import { parseReceivers } from '../push/receivers.js';
+import {
+  JSON_FLAG,
+  LIMIT_FLAGS,
+  limitsOf,
+  QUIET_FLAG,
+  SERVE_FLAGS,
+  serveOptionsOf,
+  TRACKER_FLAG,
+  trackersOf,
+} from './common-flags.js';
+import { HeldEvents } from './held-events.js';
+import { createProgress, createProgressLines, type Progress } from './progress.js';
+import { JsonPushDisplay, PersonPushDisplay, type PushDisplay } from './push-display.js';
+import { ShareReport } from './share-report.js';
+import { startNode } from './share-run.js';
+import { listenForStop } from './stop-signal.js';
+
+export const pushCommand: CommandSpec = {
+  name: 'push',
+  summary: 'put a file or folder on other peers that take it',
+  args: [{ name: 'path|name|link|@root', help: 'a file or folder here, or what is shared by others already', isPath: true }],
+  flags: [
+    { name: 'to', type: 'list', value: 'who', help: 'a peer address, all, or a number of peers; may be given several times' },
+    TRACKER_FLAG,
+    { ...GROUP_FLAG, help: 'only peers of this group are meant by all and by a number' },
+    { name: 'timeout', type: 'text', value: 'TIME', help: 'how long a peer that is gone or busy is tried again', default: '60s' },
+    ...SERVE_FLAGS,
+    ...LIMIT_FLAGS,
+    JSON_FLAG,
+    QUIET_FLAG,
+  ],
+  examples: [
+    'peer push disk.img --to 192.168.1.7:4701',
+    'peer push photos/ --to all --group family --tracker 192.168.1.5:4700',
+    'peer push model.bin --to 3 --tracker 192.168.1.5:4700',
+  ],
+  run: runPush,
+};
+
+/** However early it fails, a program hears of it on standard output. */
+async function runPush(input: CommandInput): Promise<number> {
+  const isJson = input.switch('json') === true;
+  try {
+    const ends = await pushOnce(input);
+    const failure = worstFailure(ends);
+    if (failure === undefined) return 0;
+    const failed = failedNames(ends);
+    const message = `${failed.length} of ${ends.filter(({ isReplaced }) => !isReplaced).length} peers do not have it: ${failed.join(', ')}.`;
+    throw new ShoalError(failure.code, failure.fault, message, failure);
+  } catch (error) {
+    const { code, exitCode, message } = asShoalError(error);
+    if (isJson) process.stdout.write(`${JSON.stringify({ event: 'error', code, exit: exitCode, message })}\n`);
+    throw error;
+  }
+}
+
+async function pushOnce(input: CommandInput): Promise<ReceiverEnd[]> {
+  const receivers = parseReceivers(input.list('to'));
+  const timeoutMs = parseDurationMs(input.text('timeout') ?? '60s');
+  const group = groupOf(input);
+  const shown = input.args[0] ?? '';
+  const isHere = (await lstat(shown).catch(() => undefined)) !== undefined;
+  const source = isHere ? undefined : parseFetchSource(shown);
+  const trackers = [...(source?.trackers ?? []), ...trackersOf(input)];
+  const outlet = { isJson: input.switch('json') === true, isQuiet: input.switch('quiet') === true };
+  const progress = await createProgress(outlet);
+  // Whoever reads our output may leave; that ends no push.
+  process.stdout.on('error', () => undefined);
+  const stop = listenForStop('Who was pushed to keeps what it has; push again to go on.');
+  const node = await startPushingNode(input, trackers, progress).catch((error: unknown) => {
+    stop.close();
+    throw error;
+  });
+  let display: PushDisplay | undefined;
+  try {
+    const content = await untilAborted(
+      stop.signal,
+      source === undefined ? shareHere(node, shown) : lookUp(source, trackers, shown),
+    );
+    progress.stop();
+    const print = (text: string) => progress.result(text);
+    const made = outlet.isJson
+      ? new JsonPushDisplay(content, print)
+      : new PersonPushDisplay(content, await createProgressLines(outlet), print);
+    display = made;
+    const ends = await node.push({ content, receivers, group, timeoutMs, events: made, signal: stop.signal });
+    made.result(ends);
+    return ends;
+  } finally {
+    progress.stop();
+    display?.close();
+    stop.close();
+    await node.close();
+  }
+}
+
+/** A node that tells of nothing but how far the hashing is. Throws `USAGE`, `NETWORK` or `DENIED`. */
+function startPushingNode(input: CommandInput, trackers: readonly HostPort[], progress: Progress): Promise<PeerNode> {
+  const [isJson, isQuiet] = [input.switch('json') === true, input.switch('quiet') === true];
+  const print = (text: string) => progress.result(text);
+  const report = new ShareReport({ isJson, isQuiet, trackers, progress, print, nowMs: () => realClock.nowMs() });
+  // Never released: where it is registered meanwhile is of no interest.
+  const events = new HeldEvents(report, () => undefined);
+  const rest = { limits: limitsOf(input), trackers, hashName: 'blake3', isFolderOnly: false, events } as const;
+  const wanted = serveOptionsOf(input);
+  return startNode({ ...wanted, ...rest }).catch((error: unknown) => {
+    if (wanted.port === 0 || asShoalError(error).code !== 'NETWORK') throw error;
+    // Most likely a peer that stays has it, by the same configuration file.
+    return startNode({ ...wanted, port: 0, announce: undefined, ...rest });
+  });
+}
+
+/** Shares a path for the while. Throws what stands against it. */
+async function shareHere(node: PeerNode, path: string): Promise<PushContent> {
+  await node.share([path]);
+  const name = node.shares().at(-1)?.name;
+  const content = name === undefined ? undefined : node.pushable(name);
+  if (content === undefined)
+    throw new ShoalError('CHANGED', 'environment', `"${path}" changed while it was hashed; push it again.`);
+  return content;
+}
+
+/** What others share under a name or root. Throws as `chooseContent`. */
+async function lookUp(source: FetchSource, trackers: readonly HostPort[], shown: string): Promise<PushContent> {
+  const finder = new ContentFinder({ dialer: tcpDialer, clock: realClock }, trackers);
+  try {
+    const ignore = () => undefined;
+    const lookup = await finder.lookup(source.content, { isEnough: () => false, late: ignore, over: ignore });
+    const { root, sizeBytes } = chooseContent(source, lookup, shown);
+    const name = source.name;
+    if (root === undefined)
+      throw new ShoalError('NOT_FOUND', 'remote', `Nobody gives a root for "${shown}", so it cannot be verified.`);
+    if (name === undefined)
+      throw new ShoalError('USAGE', 'local', 'A root alone says no name to put it under; push it by its name or its link.');
+    return { name, root, sizeBytes, totalBytes: sizeBytes };
+  } finally {
+    await finder.close();
+  }
+}
+
+/** The promise, or the signal's reason as soon as it comes. */
+function untilAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
+    promise.then(resolve, reject);
+  });
+}
