@@ -27,6 +27,13 @@ export const JSON_FLAG: FlagSpec = { name: 'json', type: 'switch', help: 'print 
 
 export const QUIET_FLAG: FlagSpec = { name: 'quiet', type: 'switch', help: 'print no progress and no notes' };
 
+/** Whether a command may be done by the node of its user. */
+export const NODE_FLAG: FlagSpec = {
+  name: 'node',
+  type: 'switch',
+  help: 'let the running peer do it, where "peer serve" runs (the default); --no-node does it here',
+};
+
 /** Where a peer serves, and as what it is announced. */
 export const SERVE_FLAGS: readonly FlagSpec[] = [
   { name: 'host', type: 'text', value: 'address', help: 'address to serve on', default: '0.0.0.0' },

@@ -2,24 +2,28 @@
 import { availableParallelism } from 'node:os';
 import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js';
 import { asShoalError } from '../../common/core/errors.js';
-import { formatHostPort, type HostPort } from '../../common/core/peer-address.js';
+import { formatHostPort, type HostPort, parseHostPort } from '../../common/core/peer-address.js';
 import { parseDurationMs } from '../../common/core/units.js';
 import { realClock } from '../../common/node/clock.js';
+import type { FetchOptions } from '../fetch/fetch-session.js';
 import { parseFetchSource } from '../fetch/fetch-source.js';
 import {
   JSON_FLAG,
   LIMIT_FLAGS,
   limitsOf,
+  NODE_FLAG,
   QUIET_FLAG,
   SERVE_FLAGS,
   serveOptionsOf,
   TRACKER_FLAG,
+  TRACKER_PORT,
   trackersOf,
   UDP_FLAG,
 } from './common-flags.js';
-import { JsonDisplay, PersonDisplay } from './fetch-display.js';
+import { type FetchDisplay, JsonDisplay, PersonDisplay } from './fetch-display.js';
 import { HeldEvents } from './held-events.js';
 import { createProgress, type Progress } from './progress.js';
+import { runningNode } from './running-node.js';
 import { type Seeding, seedingOf } from './seeding.js';
 import { ShareReport } from './share-report.js';
 import { noteLoopback, startNode } from './share-run.js';
@@ -27,6 +31,9 @@ import { listenForStop, untilStopped } from './stop-signal.js';
 
 /** Hash threads of a fetch: four check more bytes a second than a network brings, and each takes about 12 MiB of memory. */
 const THREADS_MAX_COUNT = 4;
+
+/** What to do after an interruption. */
+const GO_ON = 'What is verified is kept: run the same command again to go on.';
 
 export const fetchCommand: CommandSpec = {
   name: 'fetch',
@@ -52,6 +59,7 @@ export const fetchCommand: CommandSpec = {
     ...LIMIT_FLAGS,
     { name: 'timeout', type: 'text', value: 'TIME', help: 'give up when no chunk came for this long', default: '30s' },
     { name: 'why', type: 'switch', help: 'print where the time went, stage by stage and peer by peer' },
+    NODE_FLAG,
     JSON_FLAG,
     QUIET_FLAG,
   ],
@@ -85,7 +93,7 @@ async function fetchOnce(input: CommandInput): Promise<number> {
   const progress = await createProgress({ isQuiet, isJson });
   const table = input.switch('why') === true ? (await import('./why-table.js')).whyTable : undefined;
   const display = isJson ? new JsonDisplay() : new PersonDisplay(progress, table);
-  const options = {
+  const asked = {
     source,
     shown: source.name ?? shown,
     trackers: hasOwnSources ? trackersOf(input, []) : trackersOf(input),
@@ -96,10 +104,14 @@ async function fetchOnce(input: CommandInput): Promise<number> {
     patienceMs: parseDurationMs(input.text('timeout') ?? '30s'),
   };
   const seeding = seedingOf(input);
+  // Whoever seeds until something ends it does that itself.
+  const byNode = seeding === undefined ? await fetchByNode(input, asked, display, progress) : undefined;
+  if (byNode?.isDone === true) return 0;
+  const options = { ...asked, trackers: byNode?.trackers ?? asked.trackers };
   const named = [...source.trackers, ...options.trackers].map((tracker) => [formatHostPort(tracker), tracker] as const);
   const trackers = [...new Map(named).values()];
   const { node, events, report } = await startFetchingNode(input, trackers, progress, seeding);
-  const stop = listenForStop('What is verified is kept: run the same command again to go on.');
+  const stop = listenForStop(GO_ON);
   try {
     const isKept = seeding !== undefined;
     const result = await node.fetch({ ...options, isKept, onEvent: (event) => display.event(event), signal: stop.signal });
@@ -119,6 +131,40 @@ async function fetchOnce(input: CommandInput): Promise<number> {
     progress.stop();
     stop.close();
     await node.close();
+  }
+}
+
+/**
+ * Lets a running node fetch it; `undefined` where none does. What the node has itself is not done: then the command has to, by way of the
+ * same trackers. Throws as `fetchContent`.
+ */
+async function fetchByNode(
+  input: CommandInput,
+  options: Omit<FetchOptions, 'onEvent' | 'signal'>,
+  display: FetchDisplay,
+  progress: Progress,
+): Promise<{ readonly isDone: boolean; readonly trackers: readonly HostPort[] } | undefined> {
+  const isSilent = input.switch('json') === true || input.switch('quiet') === true;
+  const note = (text: string) => void (isSilent || process.stderr.write(`${text}\n`));
+  const { source } = options;
+  const isNamed = input.list('tracker').length > 0;
+  const hasOwnSources = isNamed || source.trackers.length > 0 || source.peers.length > 0;
+  const named = [...source.trackers, ...(isNamed ? options.trackers : [])];
+  const wanted = { trackers: named.length > 0 ? named : undefined, areTrackersAll: false };
+  const client = await runningNode(input, wanted, note);
+  if (client === undefined) return undefined;
+  const { fetchThrough } = await import('./through-node.js');
+  const stop = listenForStop(GO_ON);
+  try {
+    const own = client.hello.settings.trackers.map((tracker) => parseHostPort(tracker, TRACKER_PORT));
+    const trackers = hasOwnSources ? options.trackers : own;
+    const isKept = input.switch('seed') !== false;
+    const result = await fetchThrough(client, { ...options, what: input.args[0] ?? '', trackers, isKept }, display, stop);
+    if (result !== undefined) display.result(result);
+    return { isDone: result !== undefined, trackers };
+  } finally {
+    progress.stop();
+    stop.close();
   }
 }
 

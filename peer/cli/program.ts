@@ -5,6 +5,7 @@ import { packageVersion } from '../../common/node/version.js';
 import { catCommand } from './cat.js';
 import { fetchCommand } from './fetch.js';
 import { pushCommand } from './push.js';
+import { serveCommand } from './serve.js';
 import { shareCommand } from './share.js';
 import { verifyCommand } from './verify.js';
 
@@ -13,5 +14,5 @@ export const program: ProgramSpec = {
   summary: 'Share files, and fetch them from everyone who has them.',
   version: packageVersion(),
   envPrefix: 'SHOAL',
-  commands: [shareCommand, fetchCommand, catCommand, pushCommand, verifyCommand, completionCommand(() => program)],
+  commands: [shareCommand, fetchCommand, serveCommand, pushCommand, catCommand, verifyCommand, completionCommand(() => program)],
 };

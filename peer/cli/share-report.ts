@@ -53,6 +53,11 @@ export class ShareReport implements NodeEvents {
     this.#options = options;
   }
 
+  /** A node that stays is ready. For programs; people are told in words. */
+  serving(address: string, control: string, pid: number): void {
+    this.#event({ event: 'serving', address, control, pid });
+  }
+
   scanned(fileCount: number, totalBytes: number): void {
     this.#totalBytes = totalBytes;
     this.#isHashedAll = false;
@@ -78,7 +83,7 @@ export class ShareReport implements NodeEvents {
     this.#event({ event: 'progress', phase: 'hash', doneBytes: this.#doneBytes, totalBytes: this.#totalBytes });
   }
 
-  indexed(content: SharedContent, fileCount: number | undefined): void {
+  indexed(content: Pick<SharedContent, 'name'>, fileCount: number | undefined): void {
     if (fileCount === undefined) return;
     this.#fileCountOf.set(content.name, fileCount);
     if (!this.#options.isQuiet) this.#say(`${content.name}: ${fileCount} ${fileCount === 1 ? 'file' : 'files'}`);
@@ -123,7 +128,7 @@ export class ShareReport implements NodeEvents {
     this.#event({ event: 'tracker-back', tracker: formatHostPort(tracker) });
   }
 
-  changed(content: SharedContent): void {
+  changed(content: Pick<SharedContent, 'name' | 'root'>): void {
     this.#told.delete(`${content.root} ${content.name}`);
     this.#event({ event: 'changed', name: content.name, root: content.root });
     const nowMs = this.#options.nowMs();

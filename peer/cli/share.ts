@@ -6,6 +6,7 @@ import {
   JSON_FLAG,
   LIMIT_FLAGS,
   limitsOf,
+  NODE_FLAG,
   QUIET_FLAG,
   SERVE_FLAGS,
   serveOptionsOf,
@@ -13,7 +14,8 @@ import {
   trackersOf,
   UDP_FLAG,
 } from './common-flags.js';
-import { runSharing } from './share-run.js';
+import { runningNode } from './running-node.js';
+import { runSharing, type ShareRunOptions } from './share-run.js';
 import { listenForStop } from './stop-signal.js';
 
 export const shareCommand: CommandSpec = {
@@ -28,11 +30,14 @@ export const shareCommand: CommandSpec = {
     { name: 'folder-only', type: 'switch', help: 'register a folder, and not each of its files' },
     { name: 'hash', type: 'text', value: 'name', help: 'hash function', default: 'blake3', choices: HASH_NAMES },
     ...LIMIT_FLAGS,
+    { name: 'stay', type: 'switch', help: 'hand it to the running peer for good, and return' },
+    NODE_FLAG,
     JSON_FLAG,
     QUIET_FLAG,
   ],
   examples: [
     'peer share ubuntu.iso',
+    'peer share ubuntu.iso --stay',
     'peer share photos/ notes.txt --tracker 192.168.1.5:4700',
     'peer share photos/ --limit-up 10M --limit-lan no',
     'peer share model.bin --tracker a.example:4700 --tracker b.example:4700 --port 4701',
@@ -62,10 +67,28 @@ async function runShare(input: CommandInput): Promise<number> {
     isJson: input.switch('json') === true,
     isQuiet: input.switch('quiet') === true,
   } as const;
+  const isStaying = input.switch('stay') === true;
   const stop = listenForStop('Nothing is shared any more.');
   try {
+    const node = await nodeFor(input, options);
+    if (node !== undefined) {
+      const { shareThrough } = await import('./through-node.js');
+      return await shareThrough(node, { ...options, isStaying }, stop);
+    }
+    if (isStaying) {
+      const text = 'No peer runs here that could go on sharing it as these flags say. "peer serve" starts one.';
+      throw new ShoalError('USAGE', 'local', text);
+    }
     return await runSharing(options, stop);
   } finally {
     stop.close();
   }
+}
+
+function nodeFor(input: CommandInput, { trackers, hashName, isFolderOnly, isJson, isQuiet }: ShareRunOptions) {
+  const named = input.list('tracker').length > 0 ? trackers : undefined;
+  // Its default cannot be told from its being named.
+  const hash = hashName === 'blake3' ? undefined : hashName;
+  const note = (text: string) => void (isJson || isQuiet || process.stderr.write(`${text}\n`));
+  return runningNode(input, { trackers: named, areTrackersAll: true, hash, isFolderOnly }, note);
 }

@@ -3,6 +3,8 @@ import { ShoalError } from '../../common/core/errors.js';
 
 export interface StopSignal {
   readonly signal: AbortSignal;
+  /** As if a signal had come; `error` is its reason. Once it has come, nothing. */
+  stop(error: ShoalError): void;
   /** Stops listening. Idempotent. */
   close(): void;
 }
@@ -28,6 +30,7 @@ export function listenForStop(advice: string): StopSignal {
   process.on('SIGINT', onInterrupt).on('SIGTERM', onTerminate);
   return {
     signal: controller.signal,
+    stop: (error) => controller.abort(error),
     close: () => {
       process.off('SIGINT', onInterrupt).off('SIGTERM', onTerminate);
     },

@@ -81,8 +81,8 @@ export class ServingNode implements ControlDesk {
 
   /** Shares again what is kept, and `paths`, which belong to this run alone. Throws what stands against those paths. */
   async begin(paths: readonly string[]): Promise<void> {
-    await this.#owners.restore();
     if (paths.length > 0) await this.#owners.share(paths, this, this.#parts.board);
+    await this.#owners.restore();
   }
 
   async answer(request: ControlRequest, session: ControlSession): Promise<Json> {

@@ -1,5 +1,5 @@
 /**
- * One fetch per target: a lock file that names the process that holds it.
+ * One fetch per target, one node per state: a lock file that names the process that holds it.
  *
  * A lock is stale when no process has its id, or when the one that has it started at another time (Linux tells; elsewhere the id
  * decides). So a fetch that was killed, or a machine that went down, never has to be cleaned up after.
@@ -21,8 +21,8 @@ export class TargetLock {
     this.#path = path;
   }
 
-  /** Takes the lock. Throws `TARGET_EXISTS` while another live process has it. */
-  static async take(path: string): Promise<TargetLock> {
+  /** Takes the lock. Throws `TARGET_EXISTS` while another live process has it, or what `refusal` makes of its id. */
+  static async take(path: string, refusal: (pid: string) => ShoalError = beingFetched): Promise<TargetLock> {
     takerCount += 1;
     const own = `${path}.${process.pid}.${takerCount}`;
     await writeFile(own, ownToken());
@@ -31,13 +31,7 @@ export class TargetLock {
         // A link appears whole or not at all, with the holder's name in it.
         if (await tryLink(own, path)) return new TargetLock(path);
         const holder = await readHolder(path);
-        if (holder !== undefined && isAlive(holder)) {
-          throw new ShoalError(
-            'TARGET_EXISTS',
-            'local',
-            `Process ${holder.split(' ')[0]} is fetching this already; wait for it, or end it.`,
-          );
-        }
+        if (holder !== undefined && isAlive(holder)) throw refusal(holder.split(' ')[0] ?? '');
         if (holder !== undefined) await removeStale(own, path);
       }
       throw new ShoalError('TARGET_EXISTS', 'local', `The lock ${path} cannot be taken; is another fetch of this just starting?`);
@@ -52,6 +46,10 @@ export class TargetLock {
     this.#isHeld = false;
     await rm(this.#path, { force: true });
   }
+}
+
+function beingFetched(pid: string): ShoalError {
+  return new ShoalError('TARGET_EXISTS', 'local', `Process ${pid} is fetching this already; wait for it, or end it.`);
 }
 
 /**

@@ -1,0 +1,62 @@
+/** `peer serve`: a node that stays, until it is stopped. */
+import { resolve } from 'node:path';
+import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js';
+import { ShoalError } from '../../common/core/errors.js';
+import { HASH_NAMES, isHashName } from '../../common/core/hash.js';
+import {
+  JSON_FLAG,
+  LIMIT_FLAGS,
+  limitsOf,
+  QUIET_FLAG,
+  SERVE_FLAGS,
+  serveOptionsOf,
+  TRACKER_FLAG,
+  trackersOf,
+} from './common-flags.js';
+import { listenForStop } from './stop-signal.js';
+
+export const serveCommand: CommandSpec = {
+  name: 'serve',
+  summary: 'stay: share, keep sharing what is fetched, and do the work of the other commands',
+  args: [{ name: 'path', help: 'files and folders to share while it runs', isOptional: true, isVariadic: true, isPath: true }],
+  flags: [
+    TRACKER_FLAG,
+    ...SERVE_FLAGS,
+    { name: 'directory', type: 'text', value: 'DIR', help: 'folder to share where no path is given', isPath: true },
+    { name: 'folder-only', type: 'switch', help: 'register a folder, and not each of its files' },
+    { name: 'hash', type: 'text', value: 'name', help: 'hash function', default: 'blake3', choices: HASH_NAMES },
+    ...LIMIT_FLAGS,
+    JSON_FLAG,
+    QUIET_FLAG,
+  ],
+  examples: [
+    'peer serve --tracker 192.168.1.5:4700',
+    'peer serve /data/shared --limit-up 10M --port 4701',
+    'peer serve --json >> peer.log &',
+  ],
+  run: runServe,
+};
+
+async function runServe(input: CommandInput): Promise<number> {
+  const directory = input.text('directory');
+  const given = input.args.length > 0 ? input.args : directory === undefined ? [] : [directory];
+  const hashName = input.text('hash');
+  const options = {
+    paths: given.map((path) => resolve(path)),
+    trackers: trackersOf(input),
+    ...serveOptionsOf(input),
+    limits: limitsOf(input),
+    hashName: isHashName(hashName) ? hashName : 'blake3',
+    isFolderOnly: input.switch('folder-only') === true,
+    isJson: input.switch('json') === true,
+    isQuiet: input.switch('quiet') === true,
+  } as const;
+  const stop = listenForStop('Nothing is shared any more.');
+  try {
+    // Loaded for this command alone.
+    const { runServing } = await import('./serve-run.js');
+    return await runServing(options, stop, () => stop.stop(new ShoalError('STOPPED', 'local', 'Stopped by a command.')));
+  } finally {
+    stop.close();
+  }
+}
