@@ -6,6 +6,7 @@ import { formatHostPort, formatPeerAddress } from '../../common/core/peer-addres
 import { epochNowMs, realClock } from '../../common/node/clock.js';
 import { packageVersion } from '../../common/node/version.js';
 import type { PeerNode } from '../node.js';
+import type { PushFlagOptions } from '../push/push-flags.js';
 import { ControlServer } from '../serve/control-server.js';
 import { NewsBoard } from '../serve/news-board.js';
 import { controlPathOf, stateFolderOf } from '../serve/serve-paths.js';
@@ -18,8 +19,12 @@ import { ShareReport } from './share-report.js';
 import { noteLoopback, type ShareRunOptions, startNode } from './share-run.js';
 import { type StopSignal, untilStopped } from './stop-signal.js';
 
+export interface ServeRunOptions extends ShareRunOptions {
+  readonly push: PushFlagOptions;
+}
+
 /** Resolves with the exit code after `stop` came and everything was taken back. Throws `USAGE` where a node of this state runs. */
-export async function runServing(options: ShareRunOptions, stop: StopSignal, onStop: () => void): Promise<number> {
+export async function runServing(options: ServeRunOptions, stop: StopSignal, onStop: () => void): Promise<number> {
   const folder = stateFolderOf(process.env);
   await mkdir(folder, { recursive: true, mode: 0o700 });
   const lock = await TargetLock.take(join(folder, 'peer.lock'), alreadyRunning);
@@ -35,8 +40,8 @@ function alreadyRunning(pid: string): ShoalError {
   return new ShoalError('USAGE', 'local', text);
 }
 
-async function serveLocked(options: ShareRunOptions, folder: string, stop: StopSignal, onStop: () => void): Promise<number> {
-  const { isJson, isQuiet, trackers, announce, limits, paths, host, port, hashName, isFolderOnly } = options;
+async function serveLocked(options: ServeRunOptions, folder: string, stop: StopSignal, onStop: () => void): Promise<number> {
+  const { isJson, isQuiet, trackers, announce, limits, paths, host, port, hashName, isFolderOnly, push } = options;
   const progress = await createProgress({ isQuiet, isJson });
   // Whoever reads our output may leave; that ends no sharing.
   process.stdout.on('error', () => undefined);
@@ -45,7 +50,7 @@ async function serveLocked(options: ShareRunOptions, folder: string, stop: StopS
   const board = new NewsBoard();
   board.read(report);
   const { file, state } = await StateFile.open(folder, { nowMs: epochNowMs(), note: board.note });
-  const node = await startNode({ host, port, announce, limits, trackers, hashName, isFolderOnly, events: board });
+  const node = await startNode({ host, port, announce, limits, trackers, hashName, isFolderOnly, ...push, events: board });
   const settings = {
     trackers: trackers.map(formatHostPort),
     host,

@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js';
 import { ShoalError } from '../../common/core/errors.js';
 import { HASH_NAMES, isHashName } from '../../common/core/hash.js';
+import { PUSH_FLAGS, pushOptionsOf } from '../push/push-flags.js';
 import {
   JSON_FLAG,
   LIMIT_FLAGS,
@@ -26,12 +27,14 @@ export const serveCommand: CommandSpec = {
     { name: 'folder-only', type: 'switch', help: 'register a folder, and not each of its files' },
     { name: 'hash', type: 'text', value: 'name', help: 'hash function', default: 'blake3', choices: HASH_NAMES },
     ...LIMIT_FLAGS,
+    ...PUSH_FLAGS,
     JSON_FLAG,
     QUIET_FLAG,
   ],
   examples: [
     'peer serve --tracker 192.168.1.5:4700',
     'peer serve /data/shared --limit-up 10M --port 4701',
+    'peer serve --accept --accept-dir /data/received',
     'peer serve --json >> peer.log &',
   ],
   run: runServe,
@@ -46,6 +49,7 @@ async function runServe(input: CommandInput): Promise<number> {
     trackers: trackersOf(input),
     ...serveOptionsOf(input),
     limits: limitsOf(input),
+    push: pushOptionsOf(input),
     hashName: isHashName(hashName) ? hashName : 'blake3',
     isFolderOnly: input.switch('folder-only') === true,
     isJson: input.switch('json') === true,

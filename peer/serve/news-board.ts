@@ -6,6 +6,7 @@ import type { ShoalError } from '../../common/core/errors.js';
 import { formatHostPort, type HostPort, type PeerAddress } from '../../common/core/peer-address.js';
 import type { Announcement } from '../discovery/announcer.js';
 import type { NodeEvents } from '../node.js';
+import type { PushEvents } from '../push/push-inbox.js';
 import type { SharedContent } from '../share/shared-content.js';
 
 /** Whoever looks, at what it cares for. */
@@ -87,6 +88,18 @@ export class NewsBoard implements NodeEvents {
 
   served(...args: Parameters<NodeEvents['served']>): void {
     this.#tell((reader) => reader.served?.(...args));
+  }
+
+  pushOffered(...args: Parameters<PushEvents['pushOffered']>): void {
+    this.#tell((reader) => reader.pushOffered?.(...args));
+  }
+
+  pushReceived(...args: Parameters<PushEvents['pushReceived']>): void {
+    this.#tell((reader) => reader.pushReceived?.(...args));
+  }
+
+  pushFailed(...args: Parameters<PushEvents['pushFailed']>): void {
+    this.#tell((reader) => reader.pushFailed?.(...args));
   }
 
   readonly note = (text: string): void => this.#tell((reader) => reader.note?.(text));

@@ -76,6 +76,11 @@ export class ServingNode implements ControlDesk {
         this.#statistics.uploaded({ name, root, sizeBytes: manifest.sizeBytes }, bytes, clock.nowMs());
         this.#changed();
       },
+      // What others pushed here is kept like what was fetched.
+      pushReceived: ({ name }) => {
+        const place = node.shares().find((share) => share.name === name);
+        if (place !== undefined) void this.#keep({ type: place.kind, path: place.path, name });
+      },
     });
   }
 
@@ -147,7 +152,7 @@ export class ServingNode implements ControlDesk {
     return { names };
   }
 
-  async #keep({ type, path, name }: FetchResult): Promise<void> {
+  async #keep({ type, path, name }: Pick<FetchResult, 'type' | 'path' | 'name'>): Promise<void> {
     try {
       await this.#owners.keepFetched({ kind: type, path, name });
     } catch (error) {
