@@ -22,6 +22,7 @@ import {
 } from './common-flags.js';
 import { type FetchDisplay, JsonDisplay, PersonDisplay } from './fetch-display.js';
 import { HeldEvents } from './held-events.js';
+import { withJsonErrors } from './json-errors.js';
 import { createProgress, type Progress } from './progress.js';
 import { runningNode } from './running-node.js';
 import { type Seeding, seedingOf } from './seeding.js';
@@ -69,20 +70,8 @@ export const fetchCommand: CommandSpec = {
     'peer fetch photos --tracker 192.168.1.5:4700 --seed',
     'peer fetch @9f2c… --tracker 192.168.1.5:4700 --out /data/model.bin',
   ],
-  run: runFetch,
+  run: (input) => withJsonErrors(input, fetchOnce),
 };
-
-/** However early it fails, a program hears of it on standard output. */
-async function runFetch(input: CommandInput): Promise<number> {
-  try {
-    return await fetchOnce(input);
-  } catch (error) {
-    const { code, exitCode, message } = asShoalError(error);
-    if (input.switch('json') === true)
-      process.stdout.write(`${JSON.stringify({ event: 'error', code, exit: exitCode, message })}\n`);
-    throw error;
-  }
-}
 
 async function fetchOnce(input: CommandInput): Promise<number> {
   const shown = input.args[0] ?? '';

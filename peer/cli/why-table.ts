@@ -2,6 +2,7 @@
 import { formatBytes, formatDuration, formatRate } from '../../common/core/units.js';
 import type { PeerTimes, Stage } from '../fetch/stage-times.js';
 import type { Why } from '../fetch/verdict.js';
+import { columns, type Row } from './table.js';
 
 /** What each stage was waiting for, in the order of the pipeline. */
 const MEANINGS: Readonly<Record<Stage, string>> = {
@@ -17,8 +18,6 @@ const MEANINGS: Readonly<Record<Stage, string>> = {
 
 /** A peer that brought nothing is shown if it was waited for this part of the time. */
 const HELD_UP_SHARE = 0.01;
-
-type Row = readonly string[];
 
 /** Lines, each ended by LF. `bytesOf` says what a peer brought, verified; 0 where nothing. */
 export function whyTable(why: Why, bytesOf: (address: string) => number): string {
@@ -75,11 +74,4 @@ function timeText(ms: number): string {
 
 function shareText(ms: number, totalMs: number): string {
   return `${Math.round((100 * ms) / Math.max(1, totalMs))} %`;
-}
-
-/** Aligned columns, two spaces between them; `sides` says of each whether it goes left or right. */
-function columns(rows: readonly Row[], sides: string): string {
-  const widths = [...sides].map((_, at) => Math.max(...rows.map((row) => row[at]?.length ?? 0)));
-  const cell = (text: string, at: number) => (sides[at] === 'r' ? text.padStart(widths[at] ?? 0) : text.padEnd(widths[at] ?? 0));
-  return rows.map((row) => row.map(cell).join('  ').trimEnd()).join('\n');
 }

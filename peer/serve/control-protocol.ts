@@ -64,9 +64,8 @@ export type ControlRequest =
   | FetchRequest
   | ShareRequest
   | { readonly request: 'status' | 'list' | 'stats' | 'stop' | 'cancel' }
-  | { readonly request: 'unshare'; readonly path: string }
-  /** Handed on as it is to who sends contents to others. */
-  | { readonly request: 'push'; readonly push: Json };
+  /** What is shared under this name, or from this path, which is absolute. */
+  | { readonly request: 'unshare'; readonly name: string; readonly path: string };
 
 export type Json = Readonly<Record<string, unknown>>;
 
@@ -100,11 +99,9 @@ export function parseControlRequest(line: string): ControlRequest {
     case 'cancel':
       return { request };
     case 'unshare':
-      return { request, path: text('path') };
+      return { request, name: text('name'), path: text('path') };
     case 'share':
       return { request, paths: texts('paths'), isKept: flag('isKept') };
-    case 'push':
-      return { request, push: isObject(raw['push']) ? raw['push'] : refuse('push') };
     case 'fetch': {
       const { patienceMs } = raw;
       const isGood = typeof patienceMs === 'number' && Number.isSafeInteger(patienceMs) && patienceMs >= 0;

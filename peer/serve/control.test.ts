@@ -30,7 +30,7 @@ const anyRequest: fc.Arbitrary<ControlRequest> = fc.oneof(
   fc.record({
     request: fc.constantFrom('status' as const, 'list' as const, 'stats' as const, 'stop' as const, 'cancel' as const),
   }),
-  fc.record({ request: fc.constant('unshare' as const), path: fc.string() }),
+  fc.record({ request: fc.constant('unshare' as const), name: fc.string(), path: fc.string() }),
   fc.record({ request: fc.constant('share' as const), paths: fc.array(fc.string({ unit: 'binary' })), isKept: fc.boolean() }),
   fc.record({
     request: fc.constant('fetch' as const),
@@ -174,7 +174,7 @@ describe('control socket', () => {
       let asked: Promise<unknown> = Promise.resolve();
       await new Promise<void>((resolve) => {
         const onEvent = () => resolve();
-        asked = client.ask({ request: 'unshare', path: '' }, signal === undefined ? { onEvent } : { onEvent, signal });
+        asked = client.ask({ request: 'unshare', name: '', path: '' }, signal === undefined ? { onEvent } : { onEvent, signal });
         asked.catch(() => undefined);
       });
       return { client, asked };

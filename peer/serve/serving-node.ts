@@ -6,6 +6,7 @@
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import { formatPeerAddress, type HostPort, parseHostPort } from '../../common/core/peer-address.js';
 import type { Clock, Timer } from '../../common/ports/clock.js';
+import type { PeerStatus } from '../../common/wire/peer-documents.js';
 import type { FetchResult } from '../fetch/fetch-events.js';
 import type { PeerNode } from '../node.js';
 import {
@@ -18,7 +19,7 @@ import {
 } from './control-protocol.js';
 import type { ControlDesk, ControlSession } from './control-server.js';
 import type { NewsBoard } from './news-board.js';
-import { NodeFetches } from './node-fetches.js';
+import { NodeFetches, type RunningFetch } from './node-fetches.js';
 import { hashingSender, newsSender } from './share-news.js';
 import { namesOf, ShareOwners } from './share-owners.js';
 import type { StateFile } from './state-file.js';
@@ -41,6 +42,25 @@ export interface ServingParts {
   readonly settings: NodeSettings;
   /** Ends the node, as a signal would. */
   readonly stop: () => void;
+}
+
+/** What `peer status` tells. */
+export interface NodeStatus extends PeerStatus {
+  readonly address: string;
+  readonly pid: number;
+  readonly uptimeMs: number;
+  /** Paths; `fileCount` are names, those inside folders too. */
+  readonly shareCount: number;
+  readonly trackers: readonly { readonly tracker: string; readonly isReachable: boolean; readonly message: string | null }[];
+  readonly fetches: readonly RunningFetch[];
+  readonly uploads: readonly {
+    readonly name: string;
+    readonly root: string | null;
+    readonly sizeBytes: number;
+    readonly bytesPerSecond: number;
+  }[];
+  readonly uploadedBytes: number;
+  readonly downloadedBytes: number;
 }
 
 export class ServingNode implements ControlDesk {
@@ -79,7 +99,9 @@ export class ServingNode implements ControlDesk {
       // What others pushed here is kept like what was fetched.
       pushReceived: ({ name }) => {
         const place = node.shares().find((share) => share.name === name);
-        if (place !== undefined) void this.#keep({ type: place.kind, path: place.path, name });
+        if (place === undefined) return;
+        if (!this.#owners.isKept(name)) this.#statistics.downloaded(place, place.sizeBytes);
+        void this.#keep({ type: place.kind, path: place.path, name });
       },
     });
   }
@@ -93,7 +115,7 @@ export class ServingNode implements ControlDesk {
   async answer(request: ControlRequest, session: ControlSession): Promise<Json> {
     switch (request.request) {
       case 'status':
-        return this.#status();
+        return { ...this.#status() };
       case 'list':
         return {
           shares: this.#parts.node
@@ -101,11 +123,11 @@ export class ServingNode implements ControlDesk {
             .map((share) => ({ ...share, root: share.root ?? null, isKept: this.#owners.isKept(share.name) })),
         };
       case 'stats':
-        return statsJson(this.#state());
+        return { ...statsJson(this.#state()) };
       case 'share':
         return this.#share(request, session);
       case 'unshare': {
-        const names = await this.#owners.unshare(request.path);
+        const names = await this.#owners.unshare(request);
         await this.#parts.node.settled();
         return { names };
       }
@@ -114,8 +136,8 @@ export class ServingNode implements ControlDesk {
       case 'stop':
         this.#parts.stop();
         return { pid: this.hello.pid };
-      default:
-        throw new ShoalError('UNKNOWN_COMMAND', 'remote', `The running peer does not know "${request.request}".`);
+      case 'cancel':
+        throw new ShoalError('BAD_REQUEST', 'remote', 'There is nothing to cancel.');
     }
   }
 
@@ -161,7 +183,7 @@ export class ServingNode implements ControlDesk {
     }
   }
 
-  #status(): Json {
+  #status(): NodeStatus {
     const { node, board, clock } = this.#parts;
     const { trackers } = this.hello.settings;
     return {

@@ -101,11 +101,11 @@ export class ShareOwners {
   }
 
   /** Takes back, whoever wants it, what is shared from a path or by a name; resolves with its names. Throws `NOT_FOUND`. */
-  async unshare(pathOrName: string): Promise<readonly string[]> {
+  async unshare(wanted: { readonly name: string; readonly path: string }): Promise<readonly string[]> {
     const all = [...this.#ports.node.shares(), ...this.kept];
-    const isMeant = ({ path, name }: SharePlace) => path === pathOrName || path === resolve(pathOrName) || name === pathOrName;
+    const isMeant = ({ path, name }: SharePlace) => path === wanted.path || name === wanted.name;
     const names = [...new Set(all.filter(isMeant).map(({ name }) => name))];
-    if (names.length === 0) throw new ShoalError('NOT_FOUND', 'local', `The running peer does not share "${pathOrName}".`);
+    if (names.length === 0) throw new ShoalError('NOT_FOUND', 'local', `The running peer does not share "${wanted.name}".`);
     for (const name of names) {
       this.#kept.delete(name);
       this.#owners.delete(name);

@@ -1,9 +1,12 @@
 /** The statistics as `peer stats --json` prints them, from a running node or from its state. */
-import type { Json } from './control-protocol.js';
-import type { ServeState } from './state-format.js';
+import type { ContentCounts, ServeState, Totals } from './state-format.js';
+
+export interface StatsJson extends Pick<Totals, 'uploadedBytes' | 'downloadedBytes'>, Pick<ServeState, 'sinceMs'> {
+  readonly contents: readonly (Omit<ContentCounts, 'root'> & { readonly root: string | null })[];
+}
 
 /** What was used last comes first. */
-export function statsJson({ sinceMs, totals }: ServeState): Json {
+export function statsJson({ sinceMs, totals }: ServeState): StatsJson {
   const { uploadedBytes, downloadedBytes, contents } = totals;
   return {
     sinceMs,
