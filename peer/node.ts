@@ -46,7 +46,7 @@ export interface NodePorts {
   readonly clock: Clock;
   readonly random: Random;
   /** Where it is given, trackers are talked to over UDP, otherwise over TCP. */
-  readonly datagrams?: DatagramPort;
+  readonly datagrams?: DatagramPort | undefined;
   /** Milliseconds since 1970, for the age of files. */
   readonly epochNowMs: () => number;
   /** How busy the machine is, for what a fetch says of itself; left out, it does without. */

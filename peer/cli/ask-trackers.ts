@@ -4,13 +4,12 @@ import { ShoalError } from '../../common/core/errors.js';
 import { FOLDER_TYPE } from '../../common/core/folder-index.js';
 import { formatHostPort, type HostPort, parseHostPort } from '../../common/core/peer-address.js';
 import { formatBytes } from '../../common/core/units.js';
-import { realClock } from '../../common/node/clock.js';
-import { tcpDialer } from '../../common/node/tcp.js';
 import type { ContentInfo } from '../../common/wire/tracker-replies.js';
 import { type Answer, Directory } from '../discovery/directory.js';
-import { JSON_FLAG, QUIET_FLAG, TRACKER_FLAG, TRACKER_PORT, trackersOf } from './common-flags.js';
+import { JSON_FLAG, QUIET_FLAG, TRACKER_FLAG, TRACKER_PORT, trackersOf, UDP_FLAG } from './common-flags.js';
 import { connectNode } from './running-node.js';
 import { outputWidth, table } from './table.js';
+import { trackerPorts } from './tracker-ports.js';
 
 const MAX_DEFAULT_COUNT = 1000;
 const MAX_COUNT = 1_000_000;
@@ -18,7 +17,7 @@ const MAX_COUNT = 1_000_000;
 const MAX_FLAG: FlagSpec = { name: 'max', type: 'text', value: 'n', help: 'rows at most', default: String(MAX_DEFAULT_COUNT) };
 
 /** The flags of a command that asks trackers. */
-export const ASK_FLAGS: readonly FlagSpec[] = [TRACKER_FLAG, MAX_FLAG, JSON_FLAG, QUIET_FLAG];
+export const ASK_FLAGS: readonly FlagSpec[] = [TRACKER_FLAG, UDP_FLAG, MAX_FLAG, JSON_FLAG, QUIET_FLAG];
 
 /** Throws `USAGE`. */
 export function maxOf(input: CommandInput): number {
@@ -47,7 +46,7 @@ export async function askTrackers<Row>(
   more: readonly HostPort[] = [],
 ): Promise<Answer<Row>> {
   const trackers = await trackersToAsk(input, more);
-  const directory = new Directory({ dialer: tcpDialer, clock: realClock }, trackers);
+  const directory = new Directory(await trackerPorts(input.switch('udp') === true), trackers);
   try {
     const answer = await ask(directory);
     const [failure] = answer.failures;

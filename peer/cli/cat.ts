@@ -2,15 +2,14 @@
 import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js';
 import { baseName, type FileName } from '../../common/core/file-name.js';
 import { parseDurationMs } from '../../common/core/units.js';
-import { realClock, realRandom } from '../../common/node/clock.js';
-import { tcpDialer } from '../../common/node/tcp.js';
 import { parseByteRange } from '../cat/byte-range.js';
 import { catContent } from '../cat/cat-content.js';
 import { openFileOutput, StreamOutput } from '../cat/output.js';
 import { parseFetchSource } from '../fetch/fetch-source.js';
 import { HashPool } from '../hash/hash-pool.js';
-import { QUIET_FLAG, TRACKER_FLAG, trackersOf } from './common-flags.js';
+import { QUIET_FLAG, TRACKER_FLAG, trackersOf, UDP_FLAG } from './common-flags.js';
 import { listenForStop } from './stop-signal.js';
+import { trackerPorts } from './tracker-ports.js';
 
 /** What has no name is called this where `--out` is a folder. */
 const CONTENT = 'content' as FileName;
@@ -21,6 +20,7 @@ export const catCommand: CommandSpec = {
   args: [{ name: 'filename|link|@root', help: 'the name it is shared under, a link, or a root with an @ before it' }],
   flags: [
     TRACKER_FLAG,
+    UDP_FLAG,
     { name: 'range', type: 'text', value: 'A-B', help: 'bytes A to B, both included; A- to the end; -N for the last N' },
     { name: 'out', type: 'text', value: 'FILE', help: 'write to this file, which is there when it is whole', isPath: true },
     { name: 'overwrite', type: 'switch', help: 'replace a file that has the name of --out already' },
@@ -61,7 +61,7 @@ async function runCat(input: CommandInput): Promise<number> {
   const stop = listenForStop('What was written is right, and not all of it.');
   try {
     await catContent(
-      { dialer: tcpDialer, clock: realClock, random: realRandom, pool },
+      { ...(await trackerPorts(input.switch('udp') === true)), pool },
       { ...options, signal: stop.signal },
       output,
     );

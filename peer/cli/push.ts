@@ -5,8 +5,8 @@ import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import type { HostPort } from '../../common/core/peer-address.js';
 import { parseDurationMs } from '../../common/core/units.js';
 import { realClock } from '../../common/node/clock.js';
-import { tcpDialer } from '../../common/node/tcp.js';
 import { ContentFinder } from '../discovery/find-content.js';
+import type { TrackerPorts } from '../discovery/open-tracker.js';
 import { chooseContent } from '../fetch/choose-content.js';
 import { type FetchSource, parseFetchSource } from '../fetch/fetch-source.js';
 import type { PeerNode } from '../node.js';
@@ -23,6 +23,7 @@ import {
   serveOptionsOf,
   TRACKER_FLAG,
   trackersOf,
+  UDP_FLAG,
 } from './common-flags.js';
 import { HeldEvents } from './held-events.js';
 import { createProgress, createProgressLines, type Progress } from './progress.js';
@@ -30,6 +31,7 @@ import { JsonPushDisplay, PersonPushDisplay, type PushDisplay } from './push-dis
 import { ShareReport } from './share-report.js';
 import { startNode } from './share-run.js';
 import { listenForStop } from './stop-signal.js';
+import { trackerPorts } from './tracker-ports.js';
 
 export const pushCommand: CommandSpec = {
   name: 'push',
@@ -38,6 +40,7 @@ export const pushCommand: CommandSpec = {
   flags: [
     { name: 'to', type: 'list', value: 'who', help: 'a peer address, all, or a number of peers; may be given several times' },
     TRACKER_FLAG,
+    UDP_FLAG,
     { ...GROUP_FLAG, help: 'only peers of this group are meant by all and by a number' },
     { name: 'timeout', type: 'text', value: 'TIME', help: 'how long a peer that is gone or busy is tried again', default: '60s' },
     ...SERVE_FLAGS,
@@ -78,6 +81,7 @@ async function pushOnce(input: CommandInput): Promise<ReceiverEnd[]> {
   const isHere = (await lstat(shown).catch(() => undefined)) !== undefined;
   const source = isHere ? undefined : parseFetchSource(shown);
   const trackers = [...(source?.trackers ?? []), ...trackersOf(input)];
+  const isUdp = input.switch('udp') === true;
   const outlet = { isJson: input.switch('json') === true, isQuiet: input.switch('quiet') === true };
   const progress = await createProgress(outlet);
   // Whoever reads our output may leave; that ends no push.
@@ -91,7 +95,7 @@ async function pushOnce(input: CommandInput): Promise<ReceiverEnd[]> {
   try {
     const content = await untilAborted(
       stop.signal,
-      source === undefined ? shareHere(node, shown) : lookUp(source, trackers, shown),
+      source === undefined ? shareHere(node, shown) : lookUp(await trackerPorts(isUdp), source, trackers, shown),
     );
     progress.stop();
     const print = (text: string) => progress.result(text);
@@ -117,7 +121,8 @@ function startPushingNode(input: CommandInput, trackers: readonly HostPort[], pr
   const report = new ShareReport({ isJson, isQuiet, trackers, progress, print, nowMs: () => realClock.nowMs() });
   // Never released: where it is registered meanwhile is of no interest.
   const events = new HeldEvents(report, () => undefined);
-  const rest = { limits: limitsOf(input), trackers, hashName: 'blake3', isFolderOnly: false, events } as const;
+  const isUdp = input.switch('udp') === true;
+  const rest = { limits: limitsOf(input), isUdp, trackers, hashName: 'blake3', isFolderOnly: false, events } as const;
   const wanted = serveOptionsOf(input);
   return startNode({ ...wanted, ...rest }).catch((error: unknown) => {
     if (wanted.port === 0 || asShoalError(error).code !== 'NETWORK') throw error;
@@ -137,8 +142,13 @@ async function shareHere(node: PeerNode, path: string): Promise<PushContent> {
 }
 
 /** What others share under a name or root. Throws as `chooseContent`. */
-async function lookUp(source: FetchSource, trackers: readonly HostPort[], shown: string): Promise<PushContent> {
-  const finder = new ContentFinder({ dialer: tcpDialer, clock: realClock }, trackers);
+async function lookUp(
+  ports: TrackerPorts,
+  source: FetchSource,
+  trackers: readonly HostPort[],
+  shown: string,
+): Promise<PushContent> {
+  const finder = new ContentFinder(ports, trackers);
   try {
     const ignore = () => undefined;
     const lookup = await finder.lookup(source.content, { isEnough: () => false, late: ignore, over: ignore });

@@ -41,7 +41,7 @@ function alreadyRunning(pid: string): ShoalError {
 }
 
 async function serveLocked(options: ServeRunOptions, folder: string, stop: StopSignal, onStop: () => void): Promise<number> {
-  const { isJson, isQuiet, trackers, announce, limits, paths, host, port, hashName, isFolderOnly, push } = options;
+  const { isJson, isQuiet, trackers, announce, limits, isUdp, paths, host, port, hashName, isFolderOnly, push } = options;
   const progress = await createProgress({ isQuiet, isJson });
   // Whoever reads our output may leave; that ends no sharing.
   process.stdout.on('error', () => undefined);
@@ -50,7 +50,7 @@ async function serveLocked(options: ServeRunOptions, folder: string, stop: StopS
   const board = new NewsBoard();
   board.read(report);
   const { file, state } = await StateFile.open(folder, { nowMs: epochNowMs(), note: board.note });
-  const node = await startNode({ host, port, announce, limits, trackers, hashName, isFolderOnly, ...push, events: board });
+  const node = await startNode({ host, port, announce, limits, isUdp, trackers, hashName, isFolderOnly, ...push, events: board });
   const settings = {
     trackers: trackers.map(formatHostPort),
     host,

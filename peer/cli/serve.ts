@@ -13,6 +13,7 @@ import {
   serveOptionsOf,
   TRACKER_FLAG,
   trackersOf,
+  UDP_FLAG,
 } from './common-flags.js';
 import { listenForStop } from './stop-signal.js';
 
@@ -22,6 +23,7 @@ export const serveCommand: CommandSpec = {
   args: [{ name: 'path', help: 'files and folders to share while it runs', isOptional: true, isVariadic: true, isPath: true }],
   flags: [
     TRACKER_FLAG,
+    UDP_FLAG,
     ...SERVE_FLAGS,
     { name: 'directory', type: 'text', value: 'DIR', help: 'folder to share where no path is given', isPath: true },
     { name: 'folder-only', type: 'switch', help: 'register a folder, and not each of its files' },
@@ -49,6 +51,7 @@ async function runServe(input: CommandInput): Promise<number> {
     trackers: trackersOf(input),
     ...serveOptionsOf(input),
     limits: limitsOf(input),
+    isUdp: input.switch('udp') === true,
     push: pushOptionsOf(input),
     hashName: isHashName(hashName) ? hashName : 'blake3',
     isFolderOnly: input.switch('folder-only') === true,

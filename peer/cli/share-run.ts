@@ -3,15 +3,16 @@ import { networkInterfaces } from 'node:os';
 import { asShoalError } from '../../common/core/errors.js';
 import type { HashName } from '../../common/core/hash.js';
 import { formatHostPort, type HostPort, isLoopback } from '../../common/core/peer-address.js';
-import { epochNowMs, realClock, realRandom } from '../../common/node/clock.js';
+import { epochNowMs, realClock } from '../../common/node/clock.js';
 import { realLoad } from '../../common/node/load.js';
-import { tcpDialer, tcpListener } from '../../common/node/tcp.js';
+import { tcpListener } from '../../common/node/tcp.js';
 import { cacheFolder } from '../../common/node/user-folders.js';
 import type { RateLimitOptions } from '../net/rate-limits.js';
 import { createNode, type NodeOptions, type PeerNode } from '../node.js';
 import { createProgress } from './progress.js';
 import { ShareReport } from './share-report.js';
 import { type StopSignal, untilStopped } from './stop-signal.js';
+import { trackerPorts } from './tracker-ports.js';
 
 export interface ShareRunOptions {
   readonly paths: readonly string[];
@@ -36,12 +37,10 @@ export async function startNode(
   },
 ): Promise<PeerNode> {
   const { announce, limits, isUdp, ...rest } = options;
-  const ports = { dialer: tcpDialer, listener: tcpListener, clock: realClock, random: realRandom, epochNowMs, load: realLoad };
-  // Loaded where it is asked for: most commands go without.
-  const datagrams = isUdp ? { datagrams: (await import('../../common/node/udp.js')).udpPort } : {};
+  const ports = { ...(await trackerPorts(isUdp)), listener: tcpListener, epochNowMs, load: realLoad };
   const folder = process.env['SHOAL_CACHE_DIR'] ?? cacheFolder;
   const named = { ...(announce === undefined ? {} : { announce }), ...(limits === undefined ? {} : { limits }) };
-  return createNode({ ...ports, ...datagrams }, { ...rest, ...named, cacheFolder: folder });
+  return createNode(ports, { ...rest, ...named, cacheFolder: folder });
 }
 
 /** Resolves with the exit code after `stop` came and everything was taken back. Throws what stands against a path or the port. */
