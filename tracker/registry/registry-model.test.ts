@@ -198,6 +198,7 @@ function walk<Row>(asked: Omit<PageRoom, 'after'>, ask: (page: PageRoom) => Dire
     if (next === undefined) return all;
     expect(next).toMatch(/^[0-9A-Za-z.-]{1,64}$/);
     expect(rows.length).toBeGreaterThan(0);
+    expect(next).not.toBe(after);
     after = next;
   }
 }
