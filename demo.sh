@@ -146,6 +146,7 @@ work=$(cd "$work" && pwd -P)
 mkdir -p "$work/log" "$work/home" "$work/fourth"
 for name in $(compgen -e SHOAL_ || true); do unset "$name"; done
 export HOME="$work/home" XDG_CONFIG_HOME="$work/home/config" XDG_CACHE_HOME="$work/home/cache"
+export XDG_STATE_HOME="$work/home/state" XDG_RUNTIME_DIR="$work/home/run"
 
 step 'Something to share'
 node_binary=$(node -p process.execPath)

@@ -116,7 +116,7 @@ export async function freePorts(count: number): Promise<readonly number[]> {
   return ports;
 }
 
-/** `tracker` or `peer` as built, with its caches below `folder`. */
+/** `tracker` or `peer` as built, with its caches and state below `folder`. */
 export class CommandProcess extends LocalProcess {
   readonly #probeFile: string;
 
@@ -131,6 +131,7 @@ export class CommandProcess extends LocalProcess {
       HOME: folder,
       XDG_CACHE_HOME: join(folder, 'cache'),
       XDG_CONFIG_HOME: join(folder, 'config'),
+      SHOAL_STATE_DIR: join(folder, 'state'),
       SHOAL_PROBE_FILE: probeFile,
     });
     this.#probeFile = probeFile;

@@ -1,7 +1,8 @@
 /**
  * The built commands as processes, for end-to-end tests: start, wait for what they print, stop, and look at the exit code.
  *
- * Every process gets folders of its own for configuration and caches, so that nothing of the user's is read or written.
+ * Every process gets folders of its own for configuration, caches and state, so that nothing of the user's is read or written, and a peer
+ * that the user runs does none of the work.
  * Invariant: whatever was started is ended by `close`, by its process id.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -106,6 +107,8 @@ export class Workshop {
         HOME: this.folder,
         XDG_CONFIG_HOME: this.path('config'),
         XDG_CACHE_HOME: this.path('cache'),
+        XDG_STATE_HOME: this.path('state'),
+        XDG_RUNTIME_DIR: this.path('runtime'),
         ...options.env,
       },
     });

@@ -7,7 +7,9 @@ const MAIN = commandFile('peer');
 
 /** Runs it to its end; with `isDeaf`, nobody reads what it prints. */
 async function run(args: readonly string[], isDeaf = false) {
-  const child = spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  // Nothing of the user's own takes part.
+  const env = { ...process.env, SHOAL_STATE_DIR: '/nonexistent' };
+  const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const out: string[] = [];
   const err: string[] = [];
   if (isDeaf) child.stdout.destroy();

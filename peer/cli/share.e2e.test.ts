@@ -22,7 +22,7 @@ class Command {
   #wake: () => void = () => undefined;
 
   constructor(args: readonly string[], cacheFolder: string) {
-    const env = { ...process.env, SHOAL_CACHE_DIR: cacheFolder, XDG_CONFIG_HOME: cacheFolder };
+    const env = { ...process.env, SHOAL_CACHE_DIR: cacheFolder, XDG_CONFIG_HOME: cacheFolder, SHOAL_STATE_DIR: cacheFolder };
     this.child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     this.exit = new Promise((resolve) => this.child.on('exit', (code) => resolve(code)));
     if (this.child.stdout !== null) {
