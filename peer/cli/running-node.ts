@@ -68,6 +68,7 @@ export function conflictOf(settings: NodeSettings, input: CommandInput, wanted: 
   const isMore = named?.some((tracker) => !settings.trackers.includes(tracker)) === true;
   const isLess = named !== undefined && areTrackersAll && settings.trackers.some((tracker) => !named.includes(tracker));
   if (isMore || isLess) return 'other trackers';
+  if (input.switch('udp') === true && !settings.isUdp) return 'no --udp';
   if (host !== '0.0.0.0' && host !== settings.host) return 'another --host';
   if (port !== 0 && port !== settings.port) return 'another --port';
   if (announce !== undefined && announce !== settings.announce) return 'another --announce';

@@ -59,6 +59,7 @@ async function serveLocked(options: ServeRunOptions, folder: string, stop: StopS
     limits: limitsText(limits),
     hash: hashName,
     isFolderOnly,
+    isUdp,
   };
   const identity = { version: packageVersion(), pid: process.pid, settings };
   const serving = new ServingNode({ node, board, clock: realClock, file, state, ...identity, stop: onStop });

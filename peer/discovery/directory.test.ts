@@ -3,7 +3,7 @@ import { afterEach, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { parseFileName } from '../../common/core/file-name.js';
 import type { HostPort } from '../../common/core/peer-address.js';
-import { realClock } from '../../common/node/clock.js';
+import { realClock, realRandom } from '../../common/node/clock.js';
 import { tcpDialer } from '../../common/node/tcp.js';
 import { anyFileName, anyRoot } from '../../common/testkit/arbitraries.js';
 import type { ContentInfo } from '../../common/wire/tracker-replies.js';
@@ -23,7 +23,7 @@ async function tracker(script: Script): Promise<ScriptedTracker> {
 }
 
 function directoryOf(trackers: readonly HostPort[]): Directory {
-  const directory = new Directory({ dialer: tcpDialer, clock: realClock }, trackers);
+  const directory = new Directory({ dialer: tcpDialer, clock: realClock, random: realRandom }, trackers);
   closing.push(() => directory.close());
   return directory;
 }

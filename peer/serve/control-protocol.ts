@@ -34,6 +34,7 @@ export interface NodeSettings {
   readonly limits: string;
   readonly hash: string;
   readonly isFolderOnly: boolean;
+  readonly isUdp: boolean;
 }
 
 /** A fetch as its command asks for it; paths are absolute. */

@@ -23,7 +23,16 @@ import {
 import { type ControlDesk, ControlServer } from './control-server.js';
 import { controlPathOf, stateFolderOf } from './serve-paths.js';
 
-const settings = { trackers: [], host: '0.0.0.0', port: 0, announce: null, limits: '', hash: 'blake3', isFolderOnly: false };
+const settings = {
+  trackers: [],
+  host: '0.0.0.0',
+  port: 0,
+  announce: null,
+  limits: '',
+  hash: 'blake3',
+  isFolderOnly: false,
+  isUdp: false,
+};
 const hello: Hello = { protocol: CONTROL_VERSION, version: '1.2.3', pid: 4711, settings };
 
 const anyRequest: fc.Arbitrary<ControlRequest> = fc.oneof(
