@@ -202,6 +202,25 @@ describe('tracker session', () => {
     expect(bench.stream.isEnded).toBe(true);
   });
 
+  test('QUIT is answered when everything before it was, also to a client that reads late, and nothing after it is', () => {
+    const bench = new SessionBench();
+    bench.send('REGISTER f 1 *:5000\n');
+    bench.stream.output = '';
+    bench.stream.takes = false;
+    bench.send(`${'LOOKUP f\n'.repeat(5000)}QUIT\nUNREGISTER *:5000\n`);
+    bench.settle();
+    expect(bench.stream.isEnded).toBe(false);
+    for (let run = 0; run < 100 && !bench.stream.isEnded; run += 1) {
+      bench.stream.queuedBytes = 0;
+      bench.session.drained();
+      bench.settle();
+    }
+    bench.send('UNREGISTER *:5000\n');
+    expect(bench.stream.output).toBe(`${'OK 1\n192.0.2.7:5000 1 -\n'.repeat(5000)}OK\n`);
+    expect(bench.stream.isEnded).toBe(true);
+    expect(bench.registry.counts.entries).toBe(1);
+  });
+
   test('an idle connection is kept for long, and then closed', () => {
     const bench = new SessionBench();
     bench.sweepAfter(TRACKER_IDLE_MS - 1);
