@@ -56,6 +56,32 @@ describe('parseFileName', () => {
   });
 });
 
+/** The rules, one by one and without haste. */
+function isName(text: string): boolean {
+  const isShort = (part: string, maxBytes: number) => new TextEncoder().encode(part).length <= maxBytes;
+  const parts = text.split('/');
+  return (
+    isShort(text, NAME_MAX_BYTES) &&
+    parts.every((part) => !['', '.', '..'].includes(part) && isShort(part, NAME_PART_MAX_BYTES)) &&
+    !/[\u0000-\u001f\u007f-\u009f\\\u061c\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]|\p{Cs}/u.test(text) &&
+    text.normalize('NFC') === text
+  );
+}
+
+test('what is taken for a name is what the rules say, whatever is tried first', () => {
+  const unit = fc.constantFrom(...'abcdefgh./a~ \\@%é\u0301\u007f\u0080\ud800\u202e🐟', 'b'.repeat(60), 'é'.repeat(64));
+  const taken = { yes: 0, no: 0 };
+  fc.assert(
+    fc.property(fc.string({ unit, maxLength: 20 }), (text) => {
+      const isGood = isName(text);
+      expect(errorCode(() => parseFileName(text))).toBe(isGood ? 'nothing was thrown' : 'BAD_REQUEST');
+      taken[isGood ? 'yes' : 'no'] += 1;
+    }),
+    { numRuns: 3000 },
+  );
+  expect(Math.min(taken.yes, taken.no)).toBeGreaterThan(100);
+});
+
 describe('a name on the wire', () => {
   test('is one token for every reader, and comes back as it was', () => {
     fc.assert(
