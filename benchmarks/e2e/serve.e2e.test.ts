@@ -198,6 +198,29 @@ describe('a peer that stays', () => {
     );
   });
 
+  test('pushes for commands, and shares after a start what was pushed to it', async () => {
+    await serve();
+    const bytes = await file('pushed.bin');
+    const env = { SHOAL_STATE_DIR: shop.path('taker') };
+    const takerArgs = ['serve', '--tracker', tracker, '--accept', '--accept-dir', shop.path('received')];
+    const taker = shop.start('peer', takerArgs, { env });
+    const [, takerAddress = ''] = await taker.waitFor(/^peer serving at (\S+),/m);
+    const to = `127.0.0.1${nodePort(takerAddress)}`;
+    const events = await ask('push', 'pushed.bin', '--to', to);
+    expect(events.find(({ event }) => event === 'pushing')).toMatchObject({ name: 'pushed.bin', size: SIZE, receivers: [to] });
+    expect(events.at(-1)).toMatchObject({ event: 'done', receivers: [to] });
+    expect(await isFile(shop.path('received', 'pushed.bin'), bytes)).toBe(true);
+    // It was shared for the while of the push alone.
+    expect(await ask('list', '--local')).toMatchObject([{ event: 'done', count: 0 }]);
+    const person = await shop.run('peer', ['push', 'pushed.bin', '--to', to, '--to', '127.0.0.1:1', '--timeout', '1s']);
+    expect(person.code).toBe(6);
+    expect(person.stdout).toMatch(/^pushed\.bin is on 1 of 2 peers$/m);
+    taker.kill('SIGTERM');
+    expect((await taker.ended).code).toBe(0);
+    const again = shop.start('peer', takerArgs, { env });
+    await again.waitFor(/^sharing pushed\.bin /m);
+  });
+
   test('is one for each state, and its socket is for its user alone', async () => {
     const { process, control } = await serve();
     const modes = [control, shop.path('runtime', 'shoal'), shop.path('state', 'shoal')];

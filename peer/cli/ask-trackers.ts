@@ -44,7 +44,7 @@ export async function askTrackers<Row>(
   input: CommandInput,
   ask: (directory: Directory) => Promise<Answer<Row>>,
   more: readonly HostPort[] = [],
-): Promise<Answer<Row>> {
+): Promise<Answer<Row> & { readonly trackers: readonly HostPort[] }> {
   const trackers = await trackersToAsk(input, more);
   const directory = new Directory(await trackerPorts(input.switch('udp') === true), trackers);
   try {
@@ -52,7 +52,7 @@ export async function askTrackers<Row>(
     const [failure] = answer.failures;
     if (failure !== undefined && answer.failures.length === trackers.length) throw notAsked(failure.tracker, failure.error);
     for (const { tracker, error } of answer.failures) note(input, notAsked(tracker, error).message);
-    return answer;
+    return { ...answer, trackers };
   } finally {
     await directory.close();
   }

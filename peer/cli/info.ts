@@ -3,6 +3,7 @@ import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js
 import { ShoalError } from '../../common/core/errors.js';
 import { FOLDER_TYPE } from '../../common/core/folder-index.js';
 import { formatLink } from '../../common/core/link.js';
+import type { HostPort } from '../../common/core/peer-address.js';
 import { formatBytes } from '../../common/core/units.js';
 import { printable } from '../../common/wire/tokens.js';
 import type { ContentInfo } from '../../common/wire/tracker-replies.js';
@@ -30,14 +31,17 @@ async function runInfo(input: CommandInput): Promise<number> {
     printRows(input, answer, CONTENT_ROWS);
     return 0;
   }
-  process.stdout.write(answer.rows.map((row) => `${describe(row)}\n`).join('\n'));
+  process.stdout.write(answer.rows.map((row) => `${describe(row, answer.trackers)}\n`).join('\n'));
   const nameCount = new Set(answer.rows.map(({ root, sizeBytes }) => `${root} ${sizeBytes}`)).size;
   if (source.root === undefined && nameCount > 1)
     note(input, 'Several contents have this name: fetch the one that is meant by its root or its link.');
   return 0;
 }
 
-function describe({ name, root, sizeBytes, completeCount, partialCount, type, checksum }: ContentInfo): string {
+function describe(
+  { name, root, sizeBytes, completeCount, partialCount, type, checksum }: ContentInfo,
+  trackers: readonly HostPort[],
+): string {
   const size = `${formatBytes(sizeBytes)} (${sizeBytes} bytes)${type === FOLDER_TYPE ? ', the list of its files' : ''}`;
   const holders = `${completeCount} ${completeCount === 1 ? 'peer has' : 'peers have'} all of it, ${partialCount} a part`;
   const rows: [string, string][] = [
@@ -48,6 +52,6 @@ function describe({ name, root, sizeBytes, completeCount, partialCount, type, ch
   ];
   if (type !== undefined) rows.push(['type', type]);
   if (checksum !== undefined) rows.push(['checksum', checksum]);
-  if (root !== undefined) rows.push(['link', formatLink({ root, name, sizeBytes, trackers: [], peers: [] })]);
+  if (root !== undefined) rows.push(['link', formatLink({ root, name, sizeBytes, trackers, peers: [] })]);
   return columns(rows, 'll');
 }

@@ -18,6 +18,7 @@ import {
   JSON_FLAG,
   LIMIT_FLAGS,
   limitsOf,
+  NODE_FLAG,
   QUIET_FLAG,
   SERVE_FLAGS,
   serveOptionsOf,
@@ -28,10 +29,14 @@ import {
 import { HeldEvents } from './held-events.js';
 import { createProgress, createProgressLines, type Progress } from './progress.js';
 import { JsonPushDisplay, PersonPushDisplay, type PushDisplay } from './push-display.js';
+import { runningNode } from './running-node.js';
 import { ShareReport } from './share-report.js';
 import { startNode } from './share-run.js';
 import { listenForStop } from './stop-signal.js';
 import { trackerPorts } from './tracker-ports.js';
+
+/** What to do after an interruption. */
+const GO_ON = 'Who was pushed to keeps what it has; push again to go on.';
 
 export const pushCommand: CommandSpec = {
   name: 'push',
@@ -45,6 +50,7 @@ export const pushCommand: CommandSpec = {
     { name: 'timeout', type: 'text', value: 'TIME', help: 'how long a peer that is gone or busy is tried again', default: '60s' },
     ...SERVE_FLAGS,
     ...LIMIT_FLAGS,
+    NODE_FLAG,
     JSON_FLAG,
     QUIET_FLAG,
   ],
@@ -86,7 +92,9 @@ async function pushOnce(input: CommandInput): Promise<ReceiverEnd[]> {
   const progress = await createProgress(outlet);
   // Whoever reads our output may leave; that ends no push.
   process.stdout.on('error', () => undefined);
-  const stop = listenForStop('Who was pushed to keeps what it has; push again to go on.');
+  const byNode = isHere ? await pushByNode(input, { path: shown, group, timeoutMs }, progress) : undefined;
+  if (byNode !== undefined) return byNode;
+  const stop = listenForStop(GO_ON);
   const node = await startPushingNode(input, trackers, progress).catch((error: unknown) => {
     stop.close();
     throw error;
@@ -111,6 +119,26 @@ async function pushOnce(input: CommandInput): Promise<ReceiverEnd[]> {
     display?.close();
     stop.close();
     await node.close();
+  }
+}
+
+/** Lets a running node push a path; `undefined` where none does. Throws as `PeerNode.push`. */
+async function pushByNode(
+  input: CommandInput,
+  { path, group, timeoutMs }: { readonly path: string; readonly group: string | undefined; readonly timeoutMs: number },
+  progress: Progress,
+): Promise<ReceiverEnd[] | undefined> {
+  const outlet = { isJson: input.switch('json') === true, isQuiet: input.switch('quiet') === true };
+  const note = (text: string) => void (outlet.isJson || outlet.isQuiet || process.stderr.write(`${text}\n`));
+  const trackers = input.list('tracker').length > 0 ? trackersOf(input) : undefined;
+  const client = await runningNode(input, { trackers, areTrackersAll: false }, note);
+  if (client === undefined) return undefined;
+  const { pushThrough } = await import('./push-through.js');
+  const stop = listenForStop(GO_ON);
+  try {
+    return await pushThrough(client, { path, to: input.list('to'), group, timeoutMs, ...outlet }, progress, stop);
+  } finally {
+    stop.close();
   }
 }
 

@@ -61,9 +61,21 @@ export interface ShareRequest {
   readonly isKept: boolean;
 }
 
+/** Puts something that is here on other peers. */
+export interface PushRequest {
+  readonly request: 'push';
+  /** Absolute. */
+  readonly path: string;
+  /** As `peer push --to` takes it. */
+  readonly to: readonly string[];
+  readonly group: string | null;
+  readonly timeoutMs: number;
+}
+
 export type ControlRequest =
   | FetchRequest
   | ShareRequest
+  | PushRequest
   | { readonly request: 'status' | 'list' | 'stats' | 'stop' | 'cancel' }
   /** What is shared under this name, or from this path, which is absolute. */
   | { readonly request: 'unshare'; readonly name: string; readonly path: string };
@@ -91,6 +103,7 @@ export function parseControlRequest(line: string): ControlRequest {
   const text = (key: string) => (typeof raw[key] === 'string' ? raw[key] : refuse(key));
   const flag = (key: string) => (typeof raw[key] === 'boolean' ? raw[key] : refuse(key));
   const texts = (key: string) => (isTextList(raw[key]) ? raw[key] : refuse(key));
+  const span = (key: string) => (isSpan(raw[key]) ? raw[key] : refuse(key));
   const { request } = raw;
   switch (request) {
     case 'status':
@@ -103,9 +116,11 @@ export function parseControlRequest(line: string): ControlRequest {
       return { request, name: text('name'), path: text('path') };
     case 'share':
       return { request, paths: texts('paths'), isKept: flag('isKept') };
-    case 'fetch': {
-      const { patienceMs } = raw;
-      const isGood = typeof patienceMs === 'number' && Number.isSafeInteger(patienceMs) && patienceMs >= 0;
+    case 'push': {
+      const group = raw['group'] === null ? null : text('group');
+      return { request, path: text('path'), to: texts('to'), group, timeoutMs: span('timeoutMs') };
+    }
+    case 'fetch':
       return {
         request,
         what: text('what'),
@@ -114,10 +129,9 @@ export function parseControlRequest(line: string): ControlRequest {
         directory: text('directory'),
         isOverwrite: flag('isOverwrite'),
         isFresh: flag('isFresh'),
-        patienceMs: isGood ? patienceMs : refuse('patienceMs'),
+        patienceMs: span('patienceMs'),
         isKept: flag('isKept'),
       };
-    }
     default:
       throw protocolError(`The running peer does not know "${String(request).slice(0, 40)}".`, 'UNKNOWN_COMMAND');
   }
@@ -162,6 +176,11 @@ function parseObject(line: string, code: ErrorCode): Json {
 
 function isObject(raw: unknown): raw is Json {
   return typeof raw === 'object' && raw !== null && !Array.isArray(raw);
+}
+
+/** A number of milliseconds. */
+function isSpan(raw: unknown): raw is number {
+  return typeof raw === 'number' && Number.isSafeInteger(raw) && raw >= 0;
 }
 
 function isTextList(raw: unknown): raw is readonly string[] {

@@ -42,6 +42,13 @@ const anyRequest: fc.Arbitrary<ControlRequest> = fc.oneof(
   fc.record({ request: fc.constant('unshare' as const), name: fc.string(), path: fc.string() }),
   fc.record({ request: fc.constant('share' as const), paths: fc.array(fc.string({ unit: 'binary' })), isKept: fc.boolean() }),
   fc.record({
+    request: fc.constant('push' as const),
+    path: fc.string(),
+    to: fc.array(fc.string()),
+    group: fc.option(fc.string()),
+    timeoutMs: fc.nat(),
+  }),
+  fc.record({
     request: fc.constant('fetch' as const),
     what: fc.string({ unit: 'binary' }),
     trackers: fc.array(fc.string()),

@@ -22,6 +22,8 @@ export interface NodeFetchesPorts {
   readonly node: Pick<PeerNode, 'fetch' | 'serves'>;
   /** Bytes that came in. */
   readonly downloaded: (content: CountedContent, bytes: number) => void;
+  /** A fetch has come to its end. */
+  readonly fetched: (result: FetchResult) => void;
   /** Goes on sharing a result. */
   readonly keep: (result: FetchResult) => Promise<void>;
 }
@@ -46,7 +48,7 @@ export class NodeFetches {
    * nobody fetches from itself, so the command has to. Throws as `fetchContent`.
    */
   async fetch(request: FetchRequest, session: ControlSession): Promise<Json> {
-    const { node, downloaded, keep } = this.#ports;
+    const { node, downloaded, fetched, keep } = this.#ports;
     const source = parseFetchSource(request.what);
     if (node.serves(source.content)) return { isHeld: true };
     const held = new AbortController();
@@ -73,6 +75,7 @@ export class NodeFetches {
         },
       });
       progress.result(result);
+      fetched(result);
       if (request.isKept && result.verified) await keep(result);
       return { result };
     } catch (error) {

@@ -20,6 +20,7 @@ import {
 import type { ControlDesk, ControlSession } from './control-server.js';
 import type { NewsBoard } from './news-board.js';
 import { NodeFetches, type RunningFetch } from './node-fetches.js';
+import { pushForCommand } from './node-pushes.js';
 import { hashingSender, newsSender } from './share-news.js';
 import { namesOf, ShareOwners } from './share-owners.js';
 import type { StateFile } from './state-file.js';
@@ -90,6 +91,7 @@ export class ServingNode implements ControlDesk {
         this.#changed();
       },
       keep: (result) => this.#keep(result),
+      fetched: ({ name, path }) => board.note(`"${name}" was fetched to ${path} for a command.`),
     });
     this.#stopReading = board.read({
       served: ({ name, root, manifest }, bytes) => {
@@ -133,6 +135,8 @@ export class ServingNode implements ControlDesk {
       }
       case 'fetch':
         return this.#fetches.fetch(request, session);
+      case 'push':
+        return pushForCommand({ node: this.#parts.node, owners: this.#owners, clock: this.#parts.clock }, request, session);
       case 'stop':
         this.#parts.stop();
         return { pid: this.hello.pid };
