@@ -263,27 +263,31 @@ export class Registry {
   /** Live candidates of a content; holdings past their lease that are met are removed. A quarter is kept for partial ones. */
   #sampleLive(content: number, count: number, tick: number): Candidate[] {
     const { contents } = this.#records;
-    let live: number[] = [];
+    let live: Candidate[] = [];
     for (let tries = 0; tries < SAMPLE_TRIES_COUNT; tries += 1) {
       const partial = contents.sampleHolders(content, false, Math.ceil(count / 4), this.#random);
       const complete = contents.sampleHolders(content, true, count - partial.length, this.#random);
       const roomCount = count - complete.length;
       const more = roomCount > partial.length ? contents.sampleHolders(content, false, roomCount, this.#random) : partial;
-      const sampled = [...complete, ...more];
-      live = sampled.filter((holding) => this.#records.isLive(holding, tick));
-      if (live.length === sampled.length) break;
-      for (const holding of sampled) if (!this.#records.isLive(holding, tick)) this.#records.remove(holding);
+      live = this.#candidates(content, complete, more, tick);
+      if (live.length === complete.length + more.length) break;
+      for (const holding of [...complete, ...more]) if (!this.#records.isLive(holding, tick)) this.#records.remove(holding);
     }
-    return live.length === 0 ? [] : this.#candidates(content, live);
+    return live;
   }
 
-  #candidates(content: number, live: readonly number[]): Candidate[] {
+  /** Those of a content's holdings that live. */
+  #candidates(content: number, complete: readonly number[], partial: readonly number[], tick: number): Candidate[] {
     const { contents, holdings } = this.#records;
     const shown = contents.show(content);
-    return live.map((holding) => {
-      const haveChunks = holdings.haveChunks.get(holding);
-      return new Candidate(shown, holdings.peerOf(holding), haveChunks, contents.isComplete(content, haveChunks));
-    });
+    const live: Candidate[] = [];
+    const take = (holding: number, isComplete: boolean): void => {
+      if (!this.#records.isLive(holding, tick)) return;
+      live.push(new Candidate(shown, holdings.peerOf(holding), holdings.haveChunks.get(holding), isComplete));
+    };
+    for (const holding of complete) take(holding, true);
+    for (const holding of partial) take(holding, false);
+    return live;
   }
 }
 
