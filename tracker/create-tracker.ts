@@ -8,10 +8,10 @@ import { ShoalError } from '../common/core/errors.js';
 import {
   TRACKER_CONNECTIONS_DEFAULT_COUNT,
   TRACKER_ENTRIES_DEFAULT_COUNT,
+  TRACKER_LEASES_SWEEP_COUNT,
+  TRACKER_LEASES_SWEEP_MS,
   TRACKER_SOURCE_CONNECTIONS_DEFAULT_COUNT,
   TRACKER_SOURCE_ENTRIES_DEFAULT_COUNT,
-  TRACKER_SWEEP_ENTRIES_COUNT,
-  TRACKER_SWEEP_MS,
 } from '../common/core/limits.js';
 import type { PeerAddress } from '../common/core/peer-address.js';
 import type { Log } from '../common/node/log.js';
@@ -52,7 +52,7 @@ export interface TrackerOptions {
   readonly ttlMs?: number;
   /** Whether a source may speak for other IP addresses than its own. Default no. */
   readonly allowForeign?: boolean;
-  /** Registrations kept, 1 to 100,000,000, at about 400 bytes each. Default 1,000,000. */
+  /** Registrations kept, 1 to 100,000,000, at about 300 bytes each with names of 30 bytes. Default 1,000,000. */
   readonly entriesMaxCount?: number;
   /** Registrations kept of one source (an IPv4 address or an IPv6 /64), 1 or more. Default 100,000. */
   readonly sourceEntriesMaxCount?: number;
@@ -91,8 +91,8 @@ export async function createTracker(ports: TrackerPorts, options: TrackerOptions
   const { tcp, udp } = frontends;
   let sweepTimer: Timer;
   const armSweep = (): void => {
-    sweepTimer = clock.setTimer('tracker leases', TRACKER_SWEEP_MS, () => {
-      registry.sweep(clock.nowMs(), TRACKER_SWEEP_ENTRIES_COUNT);
+    sweepTimer = clock.setTimer('tracker leases', TRACKER_LEASES_SWEEP_MS, () => {
+      registry.sweep(clock.nowMs(), TRACKER_LEASES_SWEEP_COUNT);
       armSweep();
     });
   };

@@ -87,10 +87,29 @@ export class ContentTable {
     return this.#rootPools.sample(this.#byRoot.get(wordsOf(ref.root)), count, random);
   }
 
-  /** All contents of a name, in the order in which they became known. */
+  /** The id of a name in the index; the name must have a content. */
+  idOfName(name: FileName): number {
+    return this.#nameId.get(this.#namePools.first(this.#byName.get(name) ?? 0));
+  }
+
+  /** All contents of a name, in no order that means anything. */
   ofName(name: FileName): number[] {
-    const contents = [...this.#namePools.items(this.#byName.get(name) ?? 0)];
-    return contents.length > 1 ? contents.sort((a, b) => this.serialOf(a) - this.serialOf(b)) : contents;
+    return [...this.#namePools.items(this.#byName.get(name) ?? 0)];
+  }
+
+  /** Up to `maxCount` contents of a name behind a serial number, in the order in which they became known. */
+  pageOfName(name: FileName, serial: number, maxCount: number): number[] {
+    let page: number[] = [];
+    let lastSerial = Number.POSITIVE_INFINITY;
+    for (const content of this.#namePools.items(this.#byName.get(name) ?? 0)) {
+      if (this.serialOf(content) <= serial || this.serialOf(content) >= lastSerial) continue;
+      page.push(content);
+      if (page.length < 2 * maxCount) continue;
+      // Of a hundred thousand contents of one name, most are behind the page and need not be sorted.
+      page = this.#inOrder(page).slice(0, maxCount);
+      lastSerial = this.serialOf(page.at(-1) ?? 0);
+    }
+    return this.#inOrder(page).slice(0, maxCount);
   }
 
   /** How many contents of a name a source has brought up, where there are several. */
@@ -141,10 +160,6 @@ export class ContentTable {
 
   nameOf(id: number): FileName {
     return this.#names[id] as FileName;
-  }
-
-  nameIdOf(id: number): number {
-    return this.#nameId.get(id);
   }
 
   serialOf(id: number): number {
@@ -202,6 +217,10 @@ export class ContentTable {
     if (isMoving) this.removeHolding(holding);
     this.#holdings.haveChunks.set(holding, haveChunks);
     if (isMoving) this.addHolding(holding);
+  }
+
+  #inOrder(contents: number[]): number[] {
+    return contents.length > 1 ? contents.sort((a, b) => this.serialOf(a) - this.serialOf(b)) : contents;
   }
 
   #placeOf(holding: number): [content: number, column: IntColumn] {

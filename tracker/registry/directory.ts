@@ -100,7 +100,7 @@ export class Directory {
     for (let tries = 0; tries < NAME_PAGES_MAX_COUNT; tries += 1) {
       // The name that the last page ended in is looked at again: it may have more.
       const { names, nextId } = namesAfter(place.nameId - 1, page.maxCount + 1);
-      for (const { content, at } of this.#contentsOf(names, place)) {
+      for (const { content, at } of this.#contentsOf(names, place, page.maxCount)) {
         const row = this.#infoOf(content, tick);
         if (row === undefined) continue;
         leftBytes -= rowBytes(row);
@@ -116,13 +116,20 @@ export class Directory {
     return { rows, next: formatPlace(place) };
   }
 
-  /** The contents of names, from a place on. */
-  *#contentsOf(names: readonly FileName[], from: Place): Iterable<{ content: number; at: Place }> {
+  /** The contents of names, from a place on; about so many are wanted. */
+  *#contentsOf(names: readonly FileName[], from: Place, wantedCount: number): Iterable<{ content: number; at: Place }> {
     const { contents } = this.#records;
     for (const name of names) {
-      for (const content of contents.ofName(name)) {
-        const at = { nameId: contents.nameIdOf(content), serial: contents.serialOf(content) };
-        if (at.nameId !== from.nameId || at.serial > from.serial) yield { content, at };
+      const nameId = contents.idOfName(name);
+      let serial = nameId === from.nameId ? from.serial : 0;
+      // One more than a page may have is looked at, and more only where some of them have ended.
+      for (let isLast = false; !isLast; ) {
+        const some = contents.pageOfName(name, serial, wantedCount + 1);
+        isLast = some.length <= wantedCount;
+        for (const content of some) {
+          serial = contents.serialOf(content);
+          yield { content, at: { nameId, serial } };
+        }
       }
     }
   }

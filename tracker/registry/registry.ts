@@ -2,7 +2,8 @@
  * Who has what, for how long. Pure: time is given, chance is a port; memory is the only store.
  *
  * It never mixes contents and never throws one source's registrations out for another's. What is past its lease is never shown or
- * counted; its memory is given back by `sweep`, or when met on the way. The records are in `records.ts`, the lists in `directory.ts`.
+ * counted; its memory is given back by `sweep`, or when met on the way. The records are in `records.ts`, whom a
+ * LOOKUP names in `lookup.ts`, the lists in `directory.ts`.
  */
 import { ShoalError } from '../../common/core/errors.js';
 import type { FileName } from '../../common/core/file-name.js';
@@ -14,10 +15,10 @@ import type { ContentRef } from '../../common/wire/peer-lines.js';
 import type { ContentInfo, PeerInfo } from '../../common/wire/tracker-replies.js';
 import { Directory, type DirectoryPage, type PageRoom } from './directory.js';
 import type { Holding } from './holding.js';
+import { Lookup } from './lookup.js';
 import { ownText } from './own-text.js';
 import { type Peer, type PeerReport, TICK_MS } from './peer.js';
 import { type RecordLimits, Records } from './records.js';
-import { Candidate, selectHoldings, shareRows } from './selection.js';
 import type { SourceQuota } from './source-quotas.js';
 
 export interface RegistryOptions extends RecordLimits {
@@ -48,24 +49,17 @@ export interface JoinRegistration extends PeerReport {
   readonly group?: string | undefined;
 }
 
-/** Contents looked at for one LOOKUP, and holders of them: enough that the choice among them is fair and by load. */
-const CONTENTS_SAMPLE_COUNT = 64;
-const HOLDINGS_SAMPLE_COUNT = 256;
-
-/** Samples drawn again because ended registrations were among them; each try gives their memory back. */
-const SAMPLE_TRIES_COUNT = 8;
-
 export class Registry {
-  readonly #random: Random;
   readonly #records: Records;
+  readonly #lookup: Lookup;
   readonly #directory: Directory;
   readonly #intervalTicks: number;
   #sweepPeer: Peer | undefined;
   #sweepPlace = -1;
 
   constructor(ports: { readonly random: Random }, options: RegistryOptions) {
-    this.#random = ports.random;
     this.#records = new Records(ports, Math.round(options.ttlMs / TICK_MS), options);
+    this.#lookup = new Lookup(ports, this.#records);
     this.#directory = new Directory(ports, this.#records);
     this.#intervalTicks = Math.round((options.intervalMs ?? options.ttlMs / 2) / TICK_MS);
   }
@@ -162,22 +156,7 @@ export class Registry {
 
   /** At most `maxCount` holders, the best first; several contents share the rows. Empty where nobody has it. */
   lookup(ref: ContentRef, maxCount: number, nowMs: number): readonly Holding[] {
-    const tick = ticks(nowMs);
-    for (let tries = 0; tries < SAMPLE_TRIES_COUNT; tries += 1) {
-      const contents = this.#records.contents.sample(ref, CONTENTS_SAMPLE_COUNT, this.#random);
-      if (contents.length === 0) return [];
-      // One content may have to fill all rows, where the others have few holders.
-      const sampleCount = Math.max(maxCount, Math.ceil(Math.max(HOLDINGS_SAMPLE_COUNT, 4 * maxCount) / contents.length));
-      const ranked = contents
-        .map((content) => selectHoldings(this.#sampleLive(content, sampleCount, tick), maxCount, this.#random))
-        .filter((candidates) => candidates.length > 0);
-      if (ranked.length === 0) continue;
-      // A root has the same holder under many names, as empty files have; one row of it is enough.
-      const rows = shareRows(ranked, maxCount, ref.by === 'root');
-      if (rows[0] !== undefined) this.#records.handedOut.named(rows[0].peer);
-      return rows;
-    }
-    return [];
+    return this.#lookup.holders(ref, maxCount, ticks(nowMs));
   }
 
   /** At most `maxCount` contents of a name or a root, those with most holders first. Empty where nobody has it. */
@@ -258,36 +237,6 @@ export class Registry {
   #checkName({ name, source }: Registration): void {
     if (this.#records.contents.countBy(source, name) < TRACKER_NAME_CONTENTS_PER_SOURCE_COUNT) return;
     throw new ShoalError('LIMIT', 'remote', 'Your address has too many different contents under this name; use another name.');
-  }
-
-  /** Live candidates of a content; holdings past their lease that are met are removed. A quarter is kept for partial ones. */
-  #sampleLive(content: number, count: number, tick: number): Candidate[] {
-    const { contents } = this.#records;
-    let live: Candidate[] = [];
-    for (let tries = 0; tries < SAMPLE_TRIES_COUNT; tries += 1) {
-      const partial = contents.sampleHolders(content, false, Math.ceil(count / 4), this.#random);
-      const complete = contents.sampleHolders(content, true, count - partial.length, this.#random);
-      const roomCount = count - complete.length;
-      const more = roomCount > partial.length ? contents.sampleHolders(content, false, roomCount, this.#random) : partial;
-      live = this.#candidates(content, complete, more, tick);
-      if (live.length === complete.length + more.length) break;
-      for (const holding of [...complete, ...more]) if (!this.#records.isLive(holding, tick)) this.#records.remove(holding);
-    }
-    return live;
-  }
-
-  /** Those of a content's holdings that live. */
-  #candidates(content: number, complete: readonly number[], partial: readonly number[], tick: number): Candidate[] {
-    const { contents, holdings } = this.#records;
-    const shown = contents.show(content);
-    const live: Candidate[] = [];
-    const take = (holding: number, isComplete: boolean): void => {
-      if (!this.#records.isLive(holding, tick)) return;
-      live.push(new Candidate(shown, holdings.peerOf(holding), holdings.haveChunks.get(holding), isComplete));
-    };
-    for (const holding of complete) take(holding, true);
-    for (const holding of partial) take(holding, false);
-    return live;
   }
 }
 
