@@ -13,11 +13,12 @@ import {
   TRACKER_SOURCE_CONNECTIONS_DEFAULT_COUNT,
   TRACKER_SOURCE_ENTRIES_DEFAULT_COUNT,
 } from '../common/core/limits.js';
-import type { PeerAddress } from '../common/core/peer-address.js';
+import { isLoopback, type PeerAddress } from '../common/core/peer-address.js';
 import type { Log } from '../common/node/log.js';
 import { packageVersion } from '../common/node/version.js';
 import type { Clock, Timer } from '../common/ports/clock.js';
 import type { DatagramPort } from '../common/ports/datagram.js';
+import type { LanActivity, LanDiscovery } from '../common/ports/lan-discovery.js';
 import type { Dialer, ListenPort } from '../common/ports/net.js';
 import type { Random } from '../common/ports/random.js';
 import type { TrackerFigures } from '../common/wire/tracker-replies.js';
@@ -34,6 +35,8 @@ export interface TrackerPorts {
   readonly datagrams?: DatagramPort;
   /** Absent: it asks no peer how it is. */
   readonly dialer?: Dialer;
+  /** Absent: nobody on the local network hears of it. */
+  readonly lan?: LanDiscovery;
   readonly log: Log;
 }
 
@@ -46,6 +49,8 @@ export interface TrackerOptions {
   readonly isUdp?: boolean;
   /** Whether peers that do not report their load are asked for it, and dropped where they do not answer. Default yes. */
   readonly isProbing?: boolean;
+  /** Whether it makes itself known on the local network, unless only this machine can reach it. Default yes. */
+  readonly isMdns?: boolean;
   /** Milliseconds in which a peer shall register again or say ALIVE: whole seconds, 1 s to 1 h. Default 30 s. */
   readonly intervalMs?: number;
   /** Milliseconds after which it is forgotten without: whole seconds, more than `intervalMs`, at most 24 h. Default twice `intervalMs`. */
@@ -99,6 +104,10 @@ export async function createTracker(ports: TrackerPorts, options: TrackerOptions
   armSweep();
   const { dialer } = ports;
   const prober = dialer === undefined || !settled.isProbing ? undefined : new Prober({ registry, dialer, clock, log }, settled);
+  const announcing = settled.isMdns ? announceOnLan(ports.lan, tcp.local) : undefined;
+  const close = async (): Promise<void> => {
+    await Promise.all([announcing?.then((announced) => announced?.close()), udp?.close(), tcp.close()]);
+  };
   let closing: Promise<void> | undefined;
   return {
     local: tcp.local,
@@ -106,10 +115,17 @@ export async function createTracker(ports: TrackerPorts, options: TrackerOptions
     close: () => {
       sweepTimer.cancel();
       prober?.close();
-      closing ??= Promise.all([udp?.close(), tcp.close()]).then(() => undefined);
+      closing ??= close();
       return closing;
     },
   };
+}
+
+/** Nothing waits for it: a tracker is there before everybody has heard of it. */
+async function announceOnLan(lan: LanDiscovery | undefined, { ip, port }: PeerAddress): Promise<LanActivity | undefined> {
+  if (isLoopback(ip)) return undefined;
+  const isAnywhere = ip === '0.0.0.0' || ip === '::';
+  return lan?.announce({ port, ...(isAnywhere ? {} : { ip }) });
 }
 
 /** Fills in defaults. Throws `USAGE` for an unknown key or a value out of bounds. */
@@ -119,6 +135,7 @@ export function settleOptions(options: TrackerOptions): Required<TrackerOptions>
     host: '0.0.0.0',
     port: 4700,
     isUdp: true,
+    isMdns: true,
     isProbing: true,
     ttlMs: 2 * intervalMs,
     allowForeign: false,
@@ -147,6 +164,7 @@ const BOUNDS: Readonly<Record<keyof TrackerOptions, Bound>> = {
   host: { rule: 'an address or a host name', isGood: ({ host }) => host !== '' },
   port: { rule: '0 to 65535', isGood: ({ port }) => isWhole(port, 0, 65_535) },
   isUdp: { rule: 'true or false', isGood: ({ isUdp }) => typeof isUdp === 'boolean' },
+  isMdns: { rule: 'true or false', isGood: ({ isMdns }) => typeof isMdns === 'boolean' },
   isProbing: { rule: 'true or false', isGood: ({ isProbing }) => typeof isProbing === 'boolean' },
   intervalMs: { rule: 'whole seconds from 1 s to 1 h', isGood: ({ intervalMs }) => isSeconds(intervalMs, 1000, 3_600_000) },
   ttlMs: {

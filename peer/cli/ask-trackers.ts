@@ -9,6 +9,7 @@ import { type Answer, Directory } from '../discovery/directory.js';
 import { JSON_FLAG, QUIET_FLAG, TRACKER_FLAG, TRACKER_PORT, trackersOf, UDP_FLAG } from './common-flags.js';
 import { connectNode } from './running-node.js';
 import { outputWidth, table } from './table.js';
+import { trackersToUse } from './tracker-choice.js';
 import { trackerPorts } from './tracker-ports.js';
 
 const MAX_DEFAULT_COUNT = 1000;
@@ -27,14 +28,14 @@ export function maxOf(input: CommandInput): number {
   throw new ShoalError('USAGE', 'local', `--max takes a number from 1 to ${MAX_COUNT}, not "${text}".`);
 }
 
-/** Those that were named and `more`; otherwise those of the running peer; otherwise the default. Throws `USAGE`. */
+/** Those that were named and `more`; otherwise those of the running peer; otherwise those that are found. Throws as `trackersToUse`. */
 async function trackersToAsk(input: CommandInput, more: readonly HostPort[]): Promise<readonly HostPort[]> {
-  const named = [...more, ...(input.list('tracker').length > 0 ? trackersOf(input) : [])];
+  const named = [...more, ...trackersOf(input)];
   if (named.length > 0) return [...new Map(named.map((tracker) => [formatHostPort(tracker), tracker])).values()];
   const node = await connectNode().catch(() => undefined);
   node?.close();
   const own = node?.hello.settings.trackers.map((tracker) => parseHostPort(tracker, TRACKER_PORT)) ?? [];
-  return own.length > 0 ? own : trackersOf(input);
+  return own.length > 0 ? own : trackersToUse(input);
 }
 
 /**

@@ -9,6 +9,7 @@ import { parseFetchSource } from '../fetch/fetch-source.js';
 import { HashPool } from '../hash/hash-pool.js';
 import { QUIET_FLAG, TRACKER_FLAG, trackersOf, UDP_FLAG } from './common-flags.js';
 import { listenForStop } from './stop-signal.js';
+import { trackersToUse } from './tracker-choice.js';
 import { trackerPorts } from './tracker-ports.js';
 
 /** What has no name is called this where `--out` is a folder. */
@@ -45,9 +46,9 @@ async function runCat(input: CommandInput): Promise<number> {
   const options = {
     source,
     shown: source.name ?? shown,
-    trackers: hasOwnSources ? trackersOf(input, []) : trackersOf(input),
     range: rangeText === undefined ? undefined : parseByteRange(rangeText),
     patienceMs: parseDurationMs(input.text('timeout') ?? '30s'),
+    trackers: hasOwnSources ? trackersOf(input) : await trackersToUse(input),
     note: (text: string) => {
       if (!isQuiet) process.stderr.write(`peer: ${text}\n`);
     },

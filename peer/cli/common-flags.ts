@@ -19,7 +19,7 @@ export const TRACKER_FLAG: FlagSpec = {
   name: 'tracker',
   type: 'list',
   value: 'host:port',
-  help: `tracker to use; may be given several times (default 127.0.0.1:${TRACKER_PORT})`,
+  help: `tracker to use; may be given several times (default 127.0.0.1:${TRACKER_PORT}, or those found on the local network)`,
   configAliases: ['trackerIP'],
 };
 
@@ -102,11 +102,8 @@ function rateOf(input: CommandInput, flag: string): number | undefined {
   }
 }
 
-/** The trackers that were named, each once, or `fallback` where none was. Throws `USAGE`. */
-export function trackersOf(
-  input: CommandInput,
-  fallback: readonly HostPort[] = [{ host: '127.0.0.1', port: TRACKER_PORT }],
-): readonly HostPort[] {
+/** The trackers that were named, each once; empty where none was. Throws `USAGE`. */
+export function trackersOf(input: CommandInput): readonly HostPort[] {
   const named = new Map<string, HostPort>();
   for (const text of input.list('tracker')) {
     const tracker = parseHostPort(text, TRACKER_PORT);
@@ -114,5 +111,5 @@ export function trackersOf(
   }
   if (named.size > TRACKERS_MAX_COUNT)
     throw new ShoalError('USAGE', 'local', `At most ${TRACKERS_MAX_COUNT} trackers can be used.`);
-  return named.size > 0 ? [...named.values()] : fallback;
+  return [...named.values()];
 }

@@ -29,6 +29,7 @@ import { type Seeding, seedingOf } from './seeding.js';
 import { ShareReport } from './share-report.js';
 import { noteLoopback, startNode } from './share-run.js';
 import { listenForStop, untilStopped } from './stop-signal.js';
+import { trackersToUse } from './tracker-choice.js';
 
 /** Hash threads of a fetch: four check more bytes a second than a network brings, and each takes about 12 MiB of memory. */
 const THREADS_MAX_COUNT = 4;
@@ -85,7 +86,7 @@ async function fetchOnce(input: CommandInput): Promise<number> {
   const asked = {
     source,
     shown: source.name ?? shown,
-    trackers: hasOwnSources ? trackersOf(input, []) : trackersOf(input),
+    trackers: trackersOf(input),
     out: input.text('out'),
     directory: input.text('directory'),
     isOverwrite: input.switch('overwrite') === true,
@@ -96,7 +97,8 @@ async function fetchOnce(input: CommandInput): Promise<number> {
   // Whoever seeds until something ends it does that itself.
   const byNode = seeding === undefined ? await fetchByNode(input, asked, display, progress) : undefined;
   if (byNode?.isDone === true) return 0;
-  const options = { ...asked, trackers: byNode?.trackers ?? asked.trackers };
+  const isAnySource = hasOwnSources || asked.trackers.length > 0;
+  const options = { ...asked, trackers: byNode?.trackers ?? (isAnySource ? asked.trackers : await trackersToUse(input)) };
   const named = [...source.trackers, ...options.trackers].map((tracker) => [formatHostPort(tracker), tracker] as const);
   const trackers = [...new Map(named).values()];
   const { node, events, report } = await startFetchingNode(input, trackers, progress, seeding);

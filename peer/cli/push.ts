@@ -33,6 +33,7 @@ import { runningNode } from './running-node.js';
 import { ShareReport } from './share-report.js';
 import { startNode } from './share-run.js';
 import { listenForStop } from './stop-signal.js';
+import { trackersToUse } from './tracker-choice.js';
 import { trackerPorts } from './tracker-ports.js';
 
 /** What to do after an interruption. */
@@ -86,7 +87,6 @@ async function pushOnce(input: CommandInput): Promise<ReceiverEnd[]> {
   const shown = input.args[0] ?? '';
   const isHere = (await lstat(shown).catch(() => undefined)) !== undefined;
   const source = isHere ? undefined : parseFetchSource(shown);
-  const trackers = [...(source?.trackers ?? []), ...trackersOf(input)];
   const isUdp = input.switch('udp') === true;
   const outlet = { isJson: input.switch('json') === true, isQuiet: input.switch('quiet') === true };
   const progress = await createProgress(outlet);
@@ -94,6 +94,10 @@ async function pushOnce(input: CommandInput): Promise<ReceiverEnd[]> {
   process.stdout.on('error', () => undefined);
   const byNode = isHere ? await pushByNode(input, { path: shown, group, timeoutMs }, progress) : undefined;
   if (byNode !== undefined) return byNode;
+  // Peers that are named by their addresses need no tracker to be found, nor does what is here.
+  const isFindable = source === undefined || source.trackers.length > 0;
+  const isEnough = isFindable && !receivers.isAll && receivers.count === 0;
+  const trackers = [...(source?.trackers ?? []), ...(isEnough ? trackersOf(input) : await trackersToUse(input))];
   const stop = listenForStop(GO_ON);
   const node = await startPushingNode(input, trackers, progress).catch((error: unknown) => {
     stop.close();

@@ -12,10 +12,10 @@ import {
   SERVE_FLAGS,
   serveOptionsOf,
   TRACKER_FLAG,
-  trackersOf,
   UDP_FLAG,
 } from './common-flags.js';
 import { listenForStop } from './stop-signal.js';
+import { trackersToUse } from './tracker-choice.js';
 
 export const serveCommand: CommandSpec = {
   name: 'serve',
@@ -48,7 +48,6 @@ async function runServe(input: CommandInput): Promise<number> {
   const hashName = input.text('hash');
   const options = {
     paths: given.map((path) => resolve(path)),
-    trackers: trackersOf(input),
     ...serveOptionsOf(input),
     limits: limitsOf(input),
     isUdp: input.switch('udp') === true,
@@ -57,6 +56,7 @@ async function runServe(input: CommandInput): Promise<number> {
     isFolderOnly: input.switch('folder-only') === true,
     isJson: input.switch('json') === true,
     isQuiet: input.switch('quiet') === true,
+    trackers: await trackersToUse(input),
   } as const;
   const stop = listenForStop('Nothing is shared any more.');
   try {

@@ -144,13 +144,15 @@ describe('peer share', () => {
     expect(await command.exit).toBe(0);
   });
 
+  const NOWHERE = ['--tracker', '127.0.0.1:1'];
+
   test.each([
     ['a path that is not there', ['share', '/nothing/here'], 3, /no file or folder/],
     ['no path', ['share'], 2, /Nothing to share/],
-    ['a host name to announce', ['share', MAIN, '--announce', 'host.example:1'], 2, /--announce takes an IP address/],
+    ['a host name to announce', ['share', MAIN, ...NOWHERE, '--announce', 'host.example:1'], 2, /--announce takes an IP address/],
     ['a bad port', ['share', MAIN, '--port', '70000'], 2, /--port takes/],
     ['a bad tracker', ['share', MAIN, '--tracker', 'a:b:c'], 2, /no host:port/],
-    ['an address that is not ours', ['share', MAIN, '--host', '192.0.2.1'], 6, /no address of this machine/],
+    ['an address that is not ours', ['share', MAIN, ...NOWHERE, '--host', '198.51.100.1'], 6, /no address of this machine/],
     ['a limit of nothing', ['share', MAIN, '--limit-up', '0'], 2, /--limit-up takes bytes a second \(for example 10M, /],
     ['a limit without its unit', ['share', MAIN, '--limit-down-peer', '10'], 2, /--limit-down-peer takes .*, not "10"/],
     ['a limit that is no rate', ['share', MAIN, '--limit-up-peer', 'fast'], 2, /--limit-up-peer takes/],

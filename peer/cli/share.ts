@@ -2,6 +2,7 @@
 import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js';
 import { ShoalError } from '../../common/core/errors.js';
 import { HASH_NAMES, isHashName } from '../../common/core/hash.js';
+import { checkPaths } from '../share/scan.js';
 import {
   JSON_FLAG,
   LIMIT_FLAGS,
@@ -17,6 +18,7 @@ import {
 import { runningNode } from './running-node.js';
 import { runSharing, type ShareRunOptions } from './share-run.js';
 import { listenForStop } from './stop-signal.js';
+import { trackersToUse } from './tracker-choice.js';
 
 export const shareCommand: CommandSpec = {
   name: 'share',
@@ -79,7 +81,8 @@ async function runShare(input: CommandInput): Promise<number> {
       const text = 'No peer runs here that could go on sharing it as these flags say. "peer serve" starts one.';
       throw new ShoalError('USAGE', 'local', text);
     }
-    return await runSharing(options, stop);
+    await checkPaths(paths);
+    return await runSharing({ ...options, trackers: await trackersToUse(input) }, stop);
   } finally {
     stop.close();
   }

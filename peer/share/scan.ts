@@ -47,6 +47,11 @@ export interface Scan {
 
 export type Note = (text: string) => void;
 
+/** Whether there is something at each path. Throws as `scanPaths`, long before that would: what it does not look at, it says nothing of. */
+export async function checkPaths(paths: readonly string[]): Promise<void> {
+  for (const given of paths) await realpath(given).catch((error: unknown) => refuse(given, error));
+}
+
 /** Scans paths as a person gave them. Throws `USAGE`, `NOT_FOUND` or `DENIED` with the path that is at fault. */
 export async function scanPaths(paths: readonly string[], note: Note): Promise<Scan> {
   const files: ScannedFile[] = [];

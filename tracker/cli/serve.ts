@@ -1,6 +1,7 @@
 /** Runs a tracker with the real ports until the process is told to stop. */
 import { formatPeerAddress } from '../../common/core/peer-address.js';
 import { realClock, realRandom } from '../../common/node/clock.js';
+import { realLan } from '../../common/node/lan-discovery.js';
 import { createLog, type LogLevel } from '../../common/node/log.js';
 import { tcpDialer, tcpListener } from '../../common/node/tcp.js';
 import { udpPort } from '../../common/node/udp.js';
@@ -12,8 +13,8 @@ const SIGNAL_EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 /** Resolves with 0 after the first SIGINT or SIGTERM and a clean end; the second one exits at once. Throws as `createTracker` does. */
 export async function serve(options: Required<TrackerOptions>, logLevel: LogLevel): Promise<number> {
   const log = createLog('tracker', logLevel);
-  const ports = { clock: realClock, random: realRandom, listener: tcpListener, datagrams: udpPort, dialer: tcpDialer, log };
-  const tracker = await createTracker(ports, options);
+  const network = { listener: tcpListener, datagrams: udpPort, dialer: tcpDialer, lan: realLan };
+  const tracker = await createTracker({ clock: realClock, random: realRandom, ...network, log }, options);
   const signalled = firstSignal();
   const { intervalMs, ttlMs, allowForeign, isUdp } = options;
   log.info({ address: formatPeerAddress(tracker.local), intervalMs, ttlMs, allowForeign, isUdp }, 'tracker started');
