@@ -1,5 +1,5 @@
 /** What is shared and taken back while a node runs, on real sockets. */
-import { mkdir, mkdtemp, realpath, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, realpath, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
@@ -111,4 +111,16 @@ test('a tracker that is gone keeps nobody waiting', async () => {
   await node.settled();
   expect(tracker.lines).toEqual([]);
   expect(await asked('one')).toBe('5');
+});
+
+test('a file that is touched is registered anew when it is served again: a tracker may have seen that it was not', async () => {
+  const one = await file('one', 'first');
+  await node.share([one]);
+  await node.settled();
+  const told = () => tracker.lines.filter((line) => line.startsWith('REGISTER one '));
+  expect(told()).toHaveLength(1);
+  await utimes(one, 1, 1);
+  await tracker.told(/^REGISTER one /, 2);
+  expect(told()[1]).toBe(told()[0]);
+  expect(tracker.lines.filter((line) => line.startsWith('WITHDRAW'))).toEqual([]);
 });

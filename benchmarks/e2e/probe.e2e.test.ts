@@ -1,4 +1,4 @@
-/** The built tracker asks built peers how they are, and forgets those that are gone before their lease ends. */
+/** The built tracker asks built peers how they are, and forgets those that are gone, and what is not shared, before their lease ends. */
 import { writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -19,6 +19,26 @@ function ask(port: number, line: string): Promise<string> {
     socket.on('end', () => resolve(text));
   });
 }
+
+test('what a peer does not share, though it was registered for it, is gone long before its ttl; what it shares stays', async () => {
+  // The peer reports to a tracker of its own, so that this one knows of it what it was told here.
+  const own = await shop.tracker(0);
+  const { port } = await shop.tracker(0, '--interval', '1s', '--ttl', '1h');
+  await writeFile(shop.path('shared'), 'hello');
+  const peer = await shop.share([shop.path('shared')], own.address);
+  const entry = /^\S+ 5 ([0-9a-f]{64})/m.exec(await ask(own.port, 'LOOKUP shared'));
+  for (const name of ['shared', 'ghost'])
+    expect(await ask(port, `REGISTER ${name} 5 ${peer.address} root=${entry?.[1]}`)).toMatch(/^OK /);
+  // Asking names it, which is what makes the tracker look.
+  const sinceMs = performance.now();
+  let reply = '';
+  do {
+    reply = await ask(port, 'LOOKUP ghost');
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  } while (!reply.startsWith('OK 0') && performance.now() - sinceMs < 25_000);
+  expect(reply).toBe('OK 0\n');
+  expect(await ask(port, 'LOOKUP shared')).toMatch(/^OK 1\n/);
+});
 
 test('a peer that is killed is gone long before its ttl, though nobody says so, and one that is there stays', async () => {
   const { address, port } = await shop.tracker(0, '--interval', '1s', '--ttl', '1h');

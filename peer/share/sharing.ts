@@ -163,12 +163,15 @@ export class Sharing {
     share.contents = new Map(contents.map((content) => [content.name, content]));
     this.#shares.set(share.name, share);
     for (const [name, content] of former) if (!share.contents.has(name)) this.#ports.index.remove(content);
+    const isNews = (content: SharedContent) => former.get(content.name)?.root !== content.root;
+    // What was touched and is as before was not in our list meanwhile, so a tracker that looked there has forgotten it.
+    const back = contents.filter((content) => !isNews(content) && !this.#isServed(former.get(content.name)));
     for (const content of contents) this.#ports.index.add(content);
     const isAnnounced = (content: SharedContent) => this.#isAnnounced(share, content);
-    const isNews = (content: SharedContent) => former.get(content.name)?.root !== content.root;
     const gone = [...former.values()].filter((content) => share.contents.get(content.name)?.root !== content.root);
     if (gone.length > 0) this.#ports.announcer.withdraw(gone.filter(isAnnounced).map(announcement));
-    this.#ports.announcer.announce(contents.filter(isAnnounced).filter(isNews).map(announcement));
+    if (back.length > 0) this.#ports.announcer.withdraw(back.filter(isAnnounced).map(announcement));
+    this.#ports.announcer.announce([...back, ...contents.filter(isNews)].filter(isAnnounced).map(announcement));
     const [first] = contents;
     const isNew = first !== undefined && isNews(first);
     if (isNew) this.#events.indexed(first, share.kind === 'folder' ? contents.length - 1 : undefined);
@@ -196,9 +199,7 @@ export class Sharing {
           share.isRenewing = false;
           share.restMs = RENEWAL_REST_FACTOR * (this.#ports.clock.nowMs() - startMs);
           // What became different meanwhile was withdrawn while nobody listened.
-          const isWhole = [...share.contents.values()].every(
-            (content) => this.#ports.index.find({ by: 'name', name: content.name }) === content,
-          );
+          const isWhole = [...share.contents.values()].every((content) => this.#isServed(content));
           if (!isDone || !isWhole) this.#settle(share);
         });
     });
@@ -228,6 +229,10 @@ export class Sharing {
     }
     if (this.#isShared(share)) this.#adopt(share, contents);
     return true;
+  }
+
+  #isServed(content: SharedContent | undefined): boolean {
+    return content !== undefined && this.#ports.index.find({ by: 'name', name: content.name }) === content;
   }
 
   /** Whether nobody took it back meanwhile. */

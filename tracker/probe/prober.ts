@@ -1,7 +1,8 @@
 /**
  * Asks peers how they are, where their own reports are too old to go by, and drops the ones that do not answer.
  *
- *     handed out, report older than an interval ──► asked ──► answers: its load counts from now on
+ *     handed out, report older than an interval ──► asked ──► answers: its load counts from now on; serves less than it registered: its list
+ *                                                      │             is looked at (list-walks.ts)
  *                                                      └──► silent ──► asked once more ──► silent: all that it registered is dropped
  *
  * A peer that reports its load is never asked. Nobody can turn this against others: only an address that its own IP registered is dialed
@@ -20,13 +21,15 @@ import { formatPeerAddress, type PeerAddress } from '../../common/core/peer-addr
 import type { Log } from '../../common/node/log.js';
 import type { Timer } from '../../common/ports/clock.js';
 import { sourceOf } from '../registry/source-quotas.js';
-import { askStatus, type Probe, type ProbeAnswer, type ProbePorts } from './ask-status.js';
+import { askStatus, type ProbeAnswer, SILENT } from './ask-status.js';
+import { type ListedRegistry, ListWalks } from './list-walks.js';
+import type { Question, QuestionPorts } from './question.js';
 
 /** Sources that did not answer since somebody did, from which on it may be our own line that is cut. */
 const DOUBT_SOURCES_COUNT = 8;
 
 /** What a prober asks of the registry. */
-export interface ProbedRegistry {
+export interface ProbedRegistry extends ListedRegistry {
   /** Peers that were handed out and whose load was told, or asked for, an interval ago or longer; each of them once an interval. */
   staleLoads(nowMs: number, maxCount: number): readonly PeerAddress[];
   /** The peer answered, with its load or without. */
@@ -35,7 +38,7 @@ export interface ProbedRegistry {
   drop(address: PeerAddress, nowMs: number): number;
 }
 
-export interface ProberPorts extends ProbePorts {
+export interface ProberPorts extends QuestionPorts {
   readonly registry: ProbedRegistry;
   readonly log: Log;
 }
@@ -49,7 +52,8 @@ interface Doubt {
 export class Prober {
   readonly #ports: ProberPorts;
   readonly #intervalMs: number;
-  readonly #open = new Set<Probe>();
+  readonly #open = new Set<Question<ProbeAnswer>>();
+  readonly #lists: ListWalks;
   /** The ones that did not answer once. Bounded, since while there are many nobody else is asked. */
   readonly #doubted = new Map<string, Doubt>();
   /** Of this interval. */
@@ -63,6 +67,7 @@ export class Prober {
   /** `intervalMs` is how often peers shall report. */
   constructor(ports: ProberPorts, { intervalMs }: { readonly intervalMs: number }) {
     this.#ports = ports;
+    this.#lists = new ListWalks(ports);
     this.#intervalMs = intervalMs;
     this.#countedSinceMs = ports.clock.nowMs();
     this.#arm();
@@ -73,6 +78,7 @@ export class Prober {
     this.#isClosed = true;
     this.#timer?.cancel();
     for (const probe of this.#open) probe.cancel();
+    this.#lists.close();
   }
 
   #arm(): void {
@@ -85,6 +91,7 @@ export class Prober {
   #tick(nowMs: number): void {
     if (nowMs - this.#countedSinceMs >= this.#intervalMs) {
       this.#countOfSource.clear();
+      this.#lists.renew();
       this.#countedSinceMs = nowMs;
     }
     for (const [key, { address, dueMs }] of this.#doubted) {
@@ -124,6 +131,7 @@ export class Prober {
     if (answer.isAlive) {
       this.#failedSources.clear();
       this.#ports.registry.probed(address, answer.load, nowMs);
+      if (answer.fileCount !== undefined) void this.#lists.look(address, answer.fileCount);
       return;
     }
     this.#noteFailure(address);
@@ -145,8 +153,6 @@ export class Prober {
     if (count > 0) this.#ports.log.info({ ...fields, count }, 'dropped a peer that does not answer');
   }
 }
-
-const SILENT: ProbeAnswer = { isAlive: false };
 
 /** This process may open no more for now. */
 function isOutOfHandles(error: unknown): boolean {

@@ -74,6 +74,11 @@ export class HoldingTable {
     return this.#peers.at(this.#peerSlot.get(id));
   }
 
+  /** Whether a row, which may be gone or stand for something else by now, is one of a peer's. */
+  isOf(id: number, peer: Peer): boolean {
+    return peer.holdings[this.#listPlace.get(id)] === id;
+  }
+
   isLive(id: number, tick: number, ttlTicks: number): boolean {
     const leaseTick = this.tick.get(id);
     return tick < leaseTick + ttlTicks || this.peerOf(id).prolongs(leaseTick, tick, ttlTicks);

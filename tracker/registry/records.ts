@@ -10,7 +10,7 @@ import { type ContentIdentity, ContentTable } from './content-table.js';
 import { HandedOut } from './handed-out.js';
 import { HoldingTable } from './holding.js';
 import { ownText } from './own-text.js';
-import { Peer } from './peer.js';
+import { Peer, TICK_MS } from './peer.js';
 import { PeerTable } from './peer-table.js';
 import { type SourceQuota, SourceQuotas } from './source-quotas.js';
 
@@ -56,6 +56,11 @@ export class Records {
     return this.liveCount(content, true, tick, 1) + this.liveCount(content, false, tick, 1) > 0;
   }
 
+  /** How many registrations of a peer live. */
+  liveHoldingCount(peer: Peer, tick: number): number {
+    return peer.holdings.reduce((count, holding) => count + (this.isLive(holding, tick) ? 1 : 0), 0);
+  }
+
   /** How many complete or partial holders of a content live; it stops counting at `maxCount`. */
   liveCount(content: number, isComplete: boolean, tick: number, maxCount = Number.POSITIVE_INFINITY): number {
     let count = 0;
@@ -94,6 +99,14 @@ export class Records {
     this.#removeIdle(peer);
   }
 
+  /** Removes a holding for which its peer no longer stands; gives whether it was alive. */
+  withdraw(holding: number, tick: number): boolean {
+    const wasLive = this.isLive(holding, tick);
+    this.holdings.peerOf(holding).hasWithdrawn = true;
+    this.remove(holding);
+    return wasLive;
+  }
+
   join(peer: Peer, tick: number, group: string | undefined): void {
     if (!peer.hasJoined) this.quotas.charge(peer.quota);
     peer.join(tick, group);
@@ -112,4 +125,8 @@ export class Records {
     this.handedOut.forget(peer);
     this.peers.remove(peer);
   }
+}
+
+export function ticks(nowMs: number): number {
+  return Math.floor(nowMs / TICK_MS);
 }

@@ -15,11 +15,13 @@ import type { ContentRef } from '../../common/wire/peer-lines.js';
 import type { ContentInfo, PeerInfo } from '../../common/wire/tracker-replies.js';
 import { Directory, type DirectoryPage, type PageRoom } from './directory.js';
 import type { Holding } from './holding.js';
+import { ListCheck } from './list-check.js';
 import { Lookup } from './lookup.js';
 import { ownText } from './own-text.js';
 import { type Peer, type PeerReport, TICK_MS } from './peer.js';
-import { type RecordLimits, Records } from './records.js';
+import { type RecordLimits, Records, ticks } from './records.js';
 import type { SourceQuota } from './source-quotas.js';
+import { Sweeper } from './sweeper.js';
 
 export interface RegistryOptions extends RecordLimits {
   /** Milliseconds that a registration lives without REGISTER or ALIVE; a multiple of TICK_MS. */
@@ -53,14 +55,14 @@ export class Registry {
   readonly #records: Records;
   readonly #lookup: Lookup;
   readonly #directory: Directory;
+  readonly #sweeper: Sweeper;
   readonly #intervalTicks: number;
-  #sweepPeer: Peer | undefined;
-  #sweepPlace = -1;
 
   constructor(ports: { readonly random: Random }, options: RegistryOptions) {
     this.#records = new Records(ports, Math.round(options.ttlMs / TICK_MS), options);
     this.#lookup = new Lookup(ports, this.#records);
     this.#directory = new Directory(ports, this.#records);
+    this.#sweeper = new Sweeper(this.#records);
     this.#intervalTicks = Math.round((options.intervalMs ?? options.ttlMs / 2) / TICK_MS);
   }
 
@@ -146,9 +148,7 @@ export class Registry {
       if (root !== undefined && !contents.hasRoot(content, root)) continue;
       const holding = contents.holdingBy(content, peer.slot);
       if (holding === 0) continue;
-      if (this.#records.isLive(holding, ticks(nowMs))) liveCount += 1;
-      peer.hasWithdrawn = true;
-      this.#records.remove(holding);
+      if (this.#records.withdraw(holding, ticks(nowMs))) liveCount += 1;
       if (peer.isGone) break;
     }
     return liveCount;
@@ -202,25 +202,16 @@ export class Registry {
     return this.unregister(address, nowMs);
   }
 
-  /** Gives back the memory of registrations that are past their lease; looks at no more than `budgetCount`. Goes round and round. */
-  sweep(nowMs: number, budgetCount: number): void {
-    const tick = ticks(nowMs);
-    for (let budget = budgetCount; budget > 0; budget -= 1) {
-      const holding = this.#sweepPeer?.holdings[this.#sweepPlace];
-      this.#sweepPlace -= 1;
-      if (holding !== undefined) {
-        if (!this.#records.isLive(holding, tick)) this.#records.remove(holding);
-      } else if (this.#sweepPlace < 0 && !this.#nextSweepPeer(tick)) return;
-    }
+  /** A check of a peer against the list that it gives; `undefined` where no more than `fileCount` registrations of it live. */
+  checkList(address: PeerAddress, fileCount: number, nowMs: number): ListCheck | undefined {
+    const peer = this.#records.peers.find(address);
+    if (peer === undefined || this.#records.liveHoldingCount(peer, ticks(nowMs)) <= fileCount) return undefined;
+    return new ListCheck(this.#records, peer, ticks(nowMs));
   }
 
-  /** Goes on to the next peer; false at the end of a round. */
-  #nextSweepPeer(tick: number): boolean {
-    const peer = this.#records.peers.after(this.#sweepPeer?.serial ?? 0);
-    this.#sweepPeer = peer;
-    this.#sweepPlace = (peer?.holdings.length ?? 0) - 1;
-    if (peer !== undefined && !peer.isJoined(tick, this.#records.ttlTicks)) this.#records.leave(peer);
-    return peer !== undefined;
+  /** Gives back the memory of registrations that are past their lease; looks at no more than `budgetCount`. Goes round and round. */
+  sweep(nowMs: number, budgetCount: number): void {
+    this.#sweeper.sweep(ticks(nowMs), budgetCount);
   }
 
   /** The peer at an address, if it is known. One that comes back after its last lease ended is as a new one. */
@@ -238,10 +229,6 @@ export class Registry {
     if (this.#records.contents.countBy(source, name) < TRACKER_NAME_CONTENTS_PER_SOURCE_COUNT) return;
     throw new ShoalError('LIMIT', 'remote', 'Your address has too many different contents under this name; use another name.');
   }
-}
-
-function ticks(nowMs: number): number {
-  return Math.floor(nowMs / TICK_MS);
 }
 
 /** The text of a source that is kept: one for all that it registers. */
