@@ -2,12 +2,12 @@
 import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js';
 import { ShoalError } from '../../common/core/errors.js';
 import { FOLDER_TYPE } from '../../common/core/folder-index.js';
-import { PAGE_ROWS_MAX_COUNT } from '../../common/core/limits.js';
 import { parsePeerAddress } from '../../common/core/peer-address.js';
 import { formatBytes } from '../../common/core/units.js';
 import { realClock } from '../../common/node/clock.js';
 import { tcpDialer } from '../../common/node/tcp.js';
 import type { SharedRow } from '../../common/wire/peer-documents.js';
+import { type PageRequest, type WalkedRows, walkPages } from '../discovery/walk-pages.js';
 import type { ShareListing } from '../share/share-place.js';
 import { ASK_FLAGS, askTrackers, CONTENT_ROWS, maxOf, note, printRows } from './ask-trackers.js';
 import { withJsonErrors } from './json-errors.js';
@@ -82,29 +82,20 @@ async function listPeer(input: CommandInput, address: string, maxCount: number):
 }
 
 /** Walks the pages of one peer. Throws `USAGE` for a bad address, `NETWORK` for a peer that is not there. */
-async function askPeer(
-  text: string,
-  maxCount: number,
-): Promise<{ readonly rows: readonly SharedRow[]; readonly isCut: boolean }> {
+async function askPeer(text: string, maxCount: number): Promise<WalkedRows<SharedRow>> {
   const address = addressOf(text);
   const { PeerConnection } = await import('../net/peer-connection.js');
   const { SlotMemory } = await import('../hash/slot-memory.js');
   const slots = new SlotMemory(1);
   const connection = await PeerConnection.connect({ dialer: tcpDialer, clock: realClock, slots }, address, DIAL_TIMEOUT_MS);
-  const rows: SharedRow[] = [];
+  const ask = (page: PageRequest) => {
+    const deadline = realClock.setTimer('list of a peer', PAGE_DEADLINE_MS, () =>
+      connection.close(new ShoalError('NETWORK', 'remote', `The peer at ${text} does not answer.`)),
+    );
+    return connection.getList(page).finally(() => deadline.cancel());
+  };
   try {
-    for (let after: string | undefined; ; ) {
-      const askCount = Math.min(maxCount - rows.length, PAGE_ROWS_MAX_COUNT);
-      const deadline = realClock.setTimer('list of a peer', PAGE_DEADLINE_MS, () =>
-        connection.close(new ShoalError('NETWORK', 'remote', `The peer at ${text} does not answer.`)),
-      );
-      const asked = connection.getList({ maxCount: askCount, ...(after === undefined ? {} : { after }) });
-      const page = await asked.finally(() => deadline.cancel());
-      rows.push(...page.rows.slice(0, askCount));
-      if (page.next === undefined || rows.length >= maxCount || page.next === after)
-        return { rows, isCut: page.next !== undefined };
-      after = page.next;
-    }
+    return await walkPages(ask, maxCount);
   } finally {
     connection.close(new ShoalError('STOPPED', 'local', 'The list is there.'));
   }

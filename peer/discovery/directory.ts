@@ -12,6 +12,7 @@ import type { ContentRef } from '../../common/wire/peer-lines.js';
 import type { ContentInfo, PeerInfo } from '../../common/wire/tracker-replies.js';
 import { openTracker, type TrackerPorts } from './open-tracker.js';
 import type { TrackerClient } from './tracker-client.js';
+import { type PageRequest, walkPages } from './walk-pages.js';
 
 export interface Answer<Row> {
   readonly rows: readonly Row[];
@@ -21,8 +22,8 @@ export interface Answer<Row> {
   readonly failures: readonly { readonly tracker: HostPort; readonly error: ShoalError }[];
 }
 
-/** Asks for a page of a tracker; it begins where `after` says. */
-type AskPage<Row> = (client: TrackerClient, page: { readonly maxCount: number; readonly after?: string }) => Promise<Page<Row>>;
+/** Asks for a page of a tracker. */
+type AskPage<Row> = (client: TrackerClient, page: PageRequest) => Promise<Page<Row>>;
 
 export class Directory {
   readonly #clients: readonly TrackerClient[];
@@ -64,7 +65,7 @@ export class Directory {
     await Promise.all(
       this.#clients.map(async (client) => {
         try {
-          const pages = await walk((page) => ask(client, page), maxCount);
+          const pages = await walkPages((page) => ask(client, page), maxCount);
           found.push(...pages.rows);
           isCut ||= pages.isCut;
         } catch (error) {
@@ -76,25 +77,6 @@ export class Directory {
     );
     const rows = merge(found);
     return { rows: rows.slice(0, maxCount), isCut: isCut || rows.length > maxCount, failures };
-  }
-}
-
-/** Pages of one tracker until its end, or until there are `maxCount` rows. */
-async function walk<Row>(
-  ask: (page: { readonly maxCount: number; readonly after?: string }) => Promise<Page<Row>>,
-  maxCount: number,
-): Promise<{ readonly rows: readonly Row[]; readonly isCut: boolean }> {
-  const rows: Row[] = [];
-  const seen = new Set<string>();
-  for (let after: string | undefined; ; ) {
-    const askCount = Math.min(maxCount - rows.length, PAGE_ROWS_MAX_COUNT);
-    const page = await ask({ maxCount: askCount, ...(after === undefined ? {} : { after }) });
-    rows.push(...page.rows.slice(0, askCount));
-    if (page.next === undefined) return { rows, isCut: page.rows.length > askCount };
-    // One that leads back to where it was would never end.
-    if (rows.length >= maxCount || seen.has(page.next)) return { rows, isCut: true };
-    seen.add(page.next);
-    after = page.next;
   }
 }
 
