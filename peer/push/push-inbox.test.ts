@@ -212,6 +212,25 @@ describe('push inbox', () => {
     expect(await readdir(inFolder())).toEqual(['b.bin']);
   });
 
+  test('what an unfinished push left is neither lost count of nor wasted by offers that are refused', async () => {
+    const peer = await bench.peer(content, { holds: (index) => index === 0 });
+    const inbox = await open({ quotaBytes: content.bytes.length + CHUNK_BYTES });
+    const offer = offerOf(content, peer, { id: '1'.repeat(16) });
+    await ended(inbox, offer, PUSH_PATIENCE_MS / 4);
+    const left = await readdir(inFolder());
+    expect(left.length).toBeGreaterThan(0);
+    const tooLarge = { ...offer, name: 'huge.bin' as PushOffer['name'], sizeBytes: 1e12 };
+    expect(await rejectionCode(inbox.push(tooLarge, FROM))).toBe('LIMIT');
+    expect(await readdir(inFolder())).toEqual(left);
+    const silent = await bench.peer(content, { stallAtByte: 0 });
+    await inbox.push({ ...offerOf(content, silent), name: 'b.bin' as PushOffer['name'] }, FROM);
+    expect(await rejectionCode(inbox.push({ ...offer, id: '2'.repeat(16) }, FROM))).toBe('LIMIT');
+    expect(inbox.acceptBytes).toBe(0);
+    const other = testContent(seededBytes(CHUNK_BYTES, 5), { name: 'c.bin' });
+    expect(await ended(inbox, offerOf(other, await bench.peer(other)))).toMatchObject({ state: 'done' });
+    expect((await readdir(inFolder())).filter((name) => left.includes(name))).toEqual([]);
+  });
+
   test('a push that failed is told as such, tried anew by another process, and forgotten in the end', async () => {
     const liar = await bench.peer(content, { body: (_index, { bytes }) => Buffer.alloc(Math.min(CHUNK_BYTES, bytes.length)) });
     const inbox = await open();

@@ -128,10 +128,8 @@ export class PushInbox {
   #known(offer: PushOffer, ip: string): PushState | undefined {
     const record = this.#table.find(offer);
     if (record === undefined) return undefined;
-    if (isOver(record) && record.offer.id !== offer.id) {
-      this.#table.forget(offer);
-      return undefined;
-    }
+    // It stays known until the next try is taken: what it left on disk must be counted, and can be taken away.
+    if (isOver(record) && record.offer.id !== offer.id) return undefined;
     if (record.phase.kind === 'fetching') this.#ports.peerSeen(offer.root, { ip, port: offer.port });
     return pushStateOf(record);
   }
@@ -153,14 +151,17 @@ export class PushInbox {
   }
 
   /** Sees to it that an offer fits, as far as that can be. Throws `LIMIT`. */
-  async #makeRoom({ sizeBytes }: PushOffer): Promise<void> {
-    const isTooSmall = () => sizeBytes > this.#table.roomBytes;
+  async #makeRoom(wanted: PushOffer): Promise<void> {
+    const { sizeBytes } = wanted;
+    const isTooSmall = () => sizeBytes > this.#table.roomFor(wanted);
     const isStale = this.#ports.clock.nowMs() - this.#measuredMs >= MEASURE_MS;
     if (isTooSmall() && isStale) await this.#measure();
-    // What failed pushes left is only there to go on with.
-    for (const { offer } of isTooSmall() ? this.#table.leftovers() : []) {
-      await this.#ports.folder.discard(offer);
-      this.#table.forget(offer);
+    for (const record of this.#table.leftovers(wanted)) {
+      if (!isTooSmall()) break;
+      // It may have been tried anew meanwhile.
+      if (this.#table.find(record.offer) !== record) continue;
+      await this.#ports.folder.discard(record.offer);
+      this.#table.forget(record.offer);
     }
     await this.#lookAtDisk();
     if (sizeBytes > this.#freeBytes - this.#table.unwrittenBytes)

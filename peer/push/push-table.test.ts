@@ -41,7 +41,7 @@ describe('push table', () => {
     table.progressed(offer, 30);
     table.ended(offer, { kind: 'failed', error: failure() }, 0);
     expect(table.roomBytes).toBe(70);
-    expect(table.leftovers().map((record) => pushStateOf(record))).toEqual([
+    expect(table.leftovers(offerOf(1)).map((record) => pushStateOf(record))).toEqual([
       { state: 'failed', haveChunks: 0, chunkCount: 1, code: 'VERIFY_FAILED', text: 'It is not what was offered.' },
     ]);
     table.forget(offer);
@@ -63,6 +63,38 @@ describe('push table', () => {
     for (let index = 0; index < PUSHES_WAITING_PER_IP_MAX_COUNT; index += 1) table.admit(offerOf(index), '10.0.0.1');
     expect(errorCode(() => table.admit(offerOf(-1), '10.0.0.1'))).toBe('BUSY');
     expect(table.admit(offerOf(-1), '10.0.0.2').phase.kind).toBe('waiting');
+  });
+
+  test('offers of one address that never come do not hold up those of others', () => {
+    const table = new PushTable({ quotaBytes: 1e6, parallelCount: 2 });
+    for (let index = 0; index < 5; index += 1) table.admit(offerOf(index), '10.0.0.1');
+    expect([table.begin()?.offer.name, table.begin()?.offer.name, table.begin()]).toEqual(['file 0', 'file 1', undefined]);
+    table.admit(offerOf(5), '10.0.0.2');
+    table.admit(offerOf(6), '10.0.0.2');
+    table.ended(offerOf(1), { kind: 'failed', error: failure() }, 0);
+    expect(table.begin()?.offer.name).toBe('file 5');
+    table.ended(offerOf(5), { kind: 'done', addedBytes: 10 }, 0);
+    expect(table.begin()?.offer.name).toBe('file 6');
+    table.ended(offerOf(6), { kind: 'done', addedBytes: 10 }, 0);
+    expect(table.begin()?.offer.name).toBe('file 2');
+  });
+
+  test('what a failed push left is counted until the next try is taken, and goes for nothing that would not fit', () => {
+    const table = new PushTable({ quotaBytes: 100, parallelCount: 1 });
+    table.admit(offerOf(0, 90), 'ip');
+    table.begin();
+    table.progressed(offerOf(0, 90), 40);
+    table.ended(offerOf(0, 90), { kind: 'failed', error: failure() }, 0);
+    expect([table.roomBytes, table.roomFor(offerOf(0, 90))]).toEqual([60, 100]);
+    expect([table.leftovers(offerOf(1, 101)), table.leftovers(offerOf(0, 90))]).toEqual([[], []]);
+    expect(table.leftovers(offerOf(1, 100))).toHaveLength(1);
+    table.admit(offerOf(1, 60), 'ip');
+    expect(errorCode(() => table.admit(offerOf(0, 90), 'ip'))).toBe('LIMIT');
+    expect(table.roomBytes).toBe(0);
+    table.begin();
+    table.ended(offerOf(1, 60), { kind: 'done', addedBytes: 10 }, 0);
+    expect(table.admit(offerOf(0, 90), 'ip').phase.kind).toBe('waiting');
+    expect(table.roomBytes).toBe(0);
   });
 
   test('states are forgotten after their time, and the oldest where there are too many', () => {

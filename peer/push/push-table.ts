@@ -81,9 +81,12 @@ export class PushTable {
 
   /** Bytes that can still be pushed; never negative. */
   get roomBytes(): number {
-    let takenBytes = this.#keptBytes;
-    for (const record of this.#records.values()) takenBytes += chargeOf(record);
-    return Math.max(0, this.#options.quotaBytes - takenBytes);
+    return this.#roomBut(undefined);
+  }
+
+  /** The same for one offer, which goes on with what an earlier try of it left. */
+  roomFor(offer: PushOffer): number {
+    return this.#roomBut(this.find(offer));
   }
 
   /** Bytes that are not written yet of what waits or is fetched. */
@@ -93,9 +96,16 @@ export class PushTable {
     return bytes;
   }
 
-  /** Those that failed and left something on disk, the oldest first. */
-  leftovers(): PushRecord[] {
-    return [...this.#records.values()].filter(({ phase }) => phase.kind === 'failed' && phase.leftBytes > 0);
+  /**
+   * Those that failed and left something on disk, the oldest first: what can go to make room for an offer. None where it would not fit
+   * even then, since an offer that is too large must not cost others what they have.
+   */
+  leftovers(wanted: PushOffer): PushRecord[] {
+    const left = [...this.#records.values()].filter(({ phase }) => phase.kind === 'failed' && phase.leftBytes > 0);
+    const others = left.filter((record) => record !== this.find(wanted));
+    let takenBytes = wanted.sizeBytes + this.#keptBytes;
+    for (const record of this.#records.values()) if (isOpen(record)) takenBytes += chargeOf(record);
+    return takenBytes > this.#options.quotaBytes ? [] : others;
   }
 
   /** Whether another one may wait, from anywhere. */
@@ -103,35 +113,47 @@ export class PushTable {
     return this.#waitingCount(() => true) < PUSHES_WAITING_MAX_COUNT;
   }
 
-  /** Takes an offer. Throws `BUSY` where too many wait, `LIMIT` where it is more than the room. */
+  /**
+   * Takes an offer, in place of an earlier try of it that is over. Throws `BUSY` where too many wait, `LIMIT` where it is more than the
+   * room; then that try stays, so that what it left on disk is counted.
+   */
   admit(offer: PushOffer, ip: string): PushRecord {
-    invariant(!this.#records.has(keyOf(offer)), 'a push is admitted once');
+    const former = this.find(offer);
+    invariant(former === undefined || isOver(former), 'a push is admitted once');
     const fromHereCount = this.#waitingCount((record) => record.ip === ip);
     if (!this.hasPlace || fromHereCount >= PUSHES_WAITING_PER_IP_MAX_COUNT)
       throw new ShoalError('BUSY', 'local', 'Too many pushes wait here; try again later.');
-    this.#checkRoom(offer.sizeBytes, this.roomBytes);
+    this.#checkRoom(offer.sizeBytes, this.roomFor(offer));
     const record = { offer, ip, phase: { kind: 'waiting' }, totalBytes: offer.sizeBytes, doneBytes: 0 } as const;
+    this.#records.delete(keyOf(offer));
     this.#records.set(keyOf(offer), record);
     return record;
   }
 
-  /** The next one to fetch, which counts as being fetched from now on; `undefined` where none waits or enough are fetched. */
+  /**
+   * The next one to fetch, which counts as being fetched from now on; `undefined` where none waits or enough are fetched. Of who waits the
+   * address has its turn of which least is fetched, so that nobody's offers, which may never come, hold up all others.
+   */
   begin(): PushRecord | undefined {
-    let fetchingCount = 0;
-    for (const { phase } of this.#records.values()) if (phase.kind === 'fetching') fetchingCount += 1;
-    if (fetchingCount >= this.#options.parallelCount) return undefined;
-    for (const record of this.#records.values()) {
-      if (record.phase.kind !== 'waiting') continue;
-      record.phase = { kind: 'fetching' };
-      return record;
+    const fetchingOf = new Map<string, number>();
+    let leftCount = this.#options.parallelCount;
+    for (const { phase, ip } of this.#records.values()) {
+      if (phase.kind !== 'fetching') continue;
+      fetchingOf.set(ip, (fetchingOf.get(ip) ?? 0) + 1);
+      leftCount -= 1;
     }
-    return undefined;
+    if (leftCount <= 0) return undefined;
+    const waiting = [...this.#records.values()].filter(({ phase }) => phase.kind === 'waiting');
+    const fewest = Math.min(...waiting.map(({ ip }) => fetchingOf.get(ip) ?? 0));
+    const next = waiting.find(({ ip }) => (fetchingOf.get(ip) ?? 0) === fewest);
+    if (next !== undefined) next.phase = { kind: 'fetching' };
+    return next;
   }
 
   /** It is known how much it is in all. Throws `LIMIT` where that is more than the room. */
   sized(offer: PushOffer, totalBytes: number): void {
     const record = this.#fetching(offer);
-    this.#checkRoom(totalBytes, this.roomBytes + chargeOf(record));
+    this.#checkRoom(totalBytes, this.roomFor(offer));
     record.totalBytes = totalBytes;
   }
 
@@ -166,6 +188,13 @@ export class PushTable {
     const old = over.filter(({ phase }, index) => index < spareCount || ('atMs' in phase && nowMs - phase.atMs >= PUSH_KEPT_MS));
     for (const { offer } of old) this.forget(offer);
     return old;
+  }
+
+  /** The room where one record took none. */
+  #roomBut(but: PushRecord | undefined): number {
+    let takenBytes = this.#keptBytes;
+    for (const record of this.#records.values()) if (record !== but) takenBytes += chargeOf(record);
+    return Math.max(0, this.#options.quotaBytes - takenBytes);
   }
 
   #fetching(offer: PushOffer): Mutable<PushRecord> {
