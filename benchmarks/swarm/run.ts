@@ -1,7 +1,7 @@
 /**
  * `npm run bench:swarm`: how far swarms are from the fluid bound. It asserts nothing; it prints, draws and saves.
  *
- * Options: `--only real|sim` · `--quick` (small and few) · `--size 256m` · `--peers 10,100` · `--chunks 256` · `--seed 1` · `--runs 3` ·
+ * Options: `--only real|sim|spread` · `--quick` (small and few) · `--size 256m` · `--peers 10,100` · `--chunks 256` · `--seed 1` · `--runs 3` ·
  * `--directory DIR` · `--no-save`.
  */
 import { writeFileSync } from 'node:fs';
@@ -11,9 +11,10 @@ import { runProgram, USUAL_OPTIONS, type UsualSettings, usualSettings } from '..
 import { originOf, type ProgramUsed, reportText, type Section, saveReport, sectionText } from '../report.js';
 import { benchReal } from './real.js';
 import { benchSim } from './sim.js';
+import { benchSpread } from './spread.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const PARTS = ['real', 'sim'] as const;
+const PARTS = ['real', 'sim', 'spread'] as const;
 type Part = (typeof PARTS)[number];
 const MIB = 2 ** 20;
 
@@ -25,7 +26,7 @@ const USAGE = `Usage: npm run bench:swarm -- [options]
   --peers LIST    simulated fetchers (default 10,30,100,300,1000)
   --chunks COUNT  chunks of the simulated file (default 256)
   --seed NUMBER   of the simulated swarms (default 1)
-  --runs COUNT    runs of which the median is taken, each simulated one with the next seed (default 3 real ones, 1 simulated)
+  --runs COUNT    runs of which the median is taken, each simulated one with the next seed (default 3 real ones, 1 simulated, 10 of the spread)
   --directory DIR where the files go (default: in memory if there is room, else the temporary folder)
   --no-save       print only; otherwise kept as benchmarks/results/<date>-<commit>-swarm.md, .json and .svg
 `;
@@ -75,7 +76,7 @@ function numberOf(flag: string, text: string, least: number, most: number): numb
   return value;
 }
 
-function measure(part: Part, settings: Settings): Promise<Measured> {
+async function measure(part: Part, settings: Settings): Promise<Measured> {
   const { isQuick, sizeBytes, runCount } = settings;
   const note = (line: string) => void process.stderr.write(`${line}\n`);
   switch (part) {
@@ -88,6 +89,8 @@ function measure(part: Part, settings: Settings): Promise<Measured> {
       });
     case 'sim':
       return benchSim({ ...settings, runCount: runCount ?? 1, note });
+    case 'spread':
+      return { sections: [await benchSpread({ seed: settings.seed, runCount: runCount ?? (isQuick ? 3 : 10), note })] };
   }
 }
 

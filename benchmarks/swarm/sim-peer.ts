@@ -22,12 +22,13 @@ import { KnownPeers, SEEN_SOURCE } from '../../peer/fetch/known-peers.js';
 import { Plan } from '../../peer/fetch/plan.js';
 import { SLOT_HEAD_BYTES, type Slot } from '../../peer/hash/slot-memory.js';
 import { drawProcessId } from '../../peer/net/introduction.js';
+import { loadPercent } from '../../peer/net/load-percent.js';
 import { ChunkServer } from '../../peer/net/server.js';
 import { GrowingHolding } from '../../peer/share/growing-holding.js';
 import { fullHolding, type Holding } from '../../peer/share/holding.js';
 import { Introductions } from '../../peer/share/introductions.js';
 import { ShareIndex } from '../../peer/share/share-index.js';
-import type { SimTracker } from './sim-tracker.js';
+import type { SwarmTracker } from './sim-tracker.js';
 
 const PORT = 4701;
 /** The interval that the tracker gives. */
@@ -44,7 +45,7 @@ export interface SimPeerPorts {
   readonly clock: SimClock;
   readonly host: SimHost;
   readonly random: SimRandom;
-  readonly tracker: SimTracker;
+  readonly tracker: SwarmTracker;
 }
 
 export interface SimPeerOptions {
@@ -85,10 +86,15 @@ export class SimPeer {
     this.address = { ip: ports.host.ip, port: PORT };
   }
 
+  /** How busy it is, 0 to 100. */
+  get load(): number {
+    return this.#server === undefined ? 0 : loadPercent(this.#server.load, undefined);
+  }
+
   /** Has everything, and serves it. */
   async seed(): Promise<void> {
     await this.#serve(fullHolding(this.#chunkCount), drawProcessId(this.#ports.random), new Introductions());
-    this.#ports.tracker.register(this.address, undefined);
+    await this.#ports.tracker.register(this.address, undefined);
   }
 
   /** Fetches all, and serves what it has. Throws what stopped it. */
@@ -131,14 +137,14 @@ export class SimPeer {
     introductions.watch(content.root, (address) => peers.add([address], SEEN_SOURCE));
     const report = await download.run();
     this.#announcing?.cancel();
-    tracker.register(this.address, undefined);
+    await tracker.register(this.address, undefined);
     return report;
   }
 
   /** Goes as one who has said goodbye. */
   async leave(): Promise<void> {
     this.#announcing?.cancel();
-    this.#ports.tracker.unregister(this.address);
+    await this.#ports.tracker.unregister(this.address);
     await this.#server?.close();
   }
 
@@ -156,7 +162,7 @@ export class SimPeer {
 
   /** Tells the tracker how much is here, now and then. */
   #announce(had: Bitfield): void {
-    this.#ports.tracker.register(this.address, had.count);
+    void this.#ports.tracker.register(this.address, had.count);
     this.#announcing = this.#ports.clock.setTimer('announce', ANNOUNCE_MS, () => this.#announce(had));
   }
 

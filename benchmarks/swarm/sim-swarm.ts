@@ -14,12 +14,12 @@ import { SimPeer, type SimPeerOptions, type SwarmContent } from './sim-peer.js';
 import { SimTracker } from './sim-tracker.js';
 
 /** A stream's top speed over the longest way, 100 ms, is 10 MB/s: no line here is held up by it. */
-const WINDOW_BYTES = 2 ** 20;
+export const WINDOW_BYTES = 2 ** 20;
 /** Checking and writing a chunk, and reading one: a usual machine. */
-const LAND_MS = 2;
-const READ_MS = 1;
+export const LAND_MS = 2;
+export const READ_MS = 1;
 /** Simulated time after which a swarm counts as stuck. */
-const LIMIT_MS = 6 * 3_600_000;
+export const LIMIT_MS = 6 * 3_600_000;
 
 export interface SwarmOutcome {
   /** When the last one was done that did not crash, and the longest time that one took from its own arrival. */
@@ -133,7 +133,7 @@ class SimSwarm {
 }
 
 /** A file of so many whole chunks, whose hashes nobody looks at. */
-function contentOf(chunkCount: number): SwarmContent {
+export function contentOf(chunkCount: number): SwarmContent {
   const manifest = {
     name: parseFileName('file.bin'),
     sizeBytes: chunkCount * CHUNK_BYTES,

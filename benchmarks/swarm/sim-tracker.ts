@@ -13,12 +13,20 @@ export interface TrackedContent {
   readonly root: ContentRoot;
 }
 
+/** A tracker as a peer of a simulated swarm uses it, for the one content that there is. */
+export interface SwarmTracker {
+  /** `haveChunks`: how many of the chunks are there; `undefined` for all of them. */
+  register(address: PeerAddress, haveChunks: number | undefined): Promise<void>;
+  unregister(address: PeerAddress): Promise<void>;
+  lookup(): Promise<readonly PeerAddress[]>;
+}
+
 /** From a peer to the tracker and back. */
 const ROUND_TRIP_MS = 40;
 /** Longer than any run: nobody has to say that it is alive. */
 const TTL_MS = 86_400_000;
 
-export class SimTracker {
+export class SimTracker implements SwarmTracker {
   readonly #registry: Registry;
   readonly #clock: Clock;
   readonly #content: TrackedContent;
@@ -30,13 +38,12 @@ export class SimTracker {
     this.#registry = new Registry({ random }, { ttlMs: TTL_MS, entriesMaxCount: most, sourceEntriesMaxCount: most });
   }
 
-  /** `haveChunks`: how many of the chunks are there; `undefined` for all of them. */
-  register(address: PeerAddress, haveChunks: number | undefined): void {
+  async register(address: PeerAddress, haveChunks: number | undefined): Promise<void> {
     const registration = { ...this.#content, haveChunks, load: undefined, address, source: address.ip };
     this.#registry.register(registration, this.#clock.nowMs());
   }
 
-  unregister(address: PeerAddress): void {
+  async unregister(address: PeerAddress): Promise<void> {
     this.#registry.unregister(address, this.#clock.nowMs());
   }
 

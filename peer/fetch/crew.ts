@@ -70,6 +70,11 @@ export class Crew {
     return this.#swarm.connectedCount;
   }
 
+  /** Peers that are connected or being dialed. */
+  get expectedCount(): number {
+    return this.#swarm.connectedCount + this.#swarm.dialingCount;
+  }
+
   /** Whether no peer is left that could still answer. */
   get isHopeless(): boolean {
     return this.#swarm.isHopeless;

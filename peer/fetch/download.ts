@@ -165,7 +165,7 @@ export class Download {
   #giveOne(supplier: Supplier): boolean {
     if (supplier.isDry || this.#queue.size > 0) return false;
     const { lane, peer, asked } = supplier;
-    if (peer === undefined || !lane.score.wants(asked.size, this.#usualChunkBytes)) return false;
+    if (peer === undefined || !lane.score.wants(asked.size, this.#usualChunkBytes, this.#evenCount)) return false;
     const nowMs = this.#ports.clock.nowMs();
     if (!supplier.isReady(nowMs)) return false;
     const unit = this.#options.plan.next(peer, nowMs) ?? this.#crew.claimHelp(supplier, nowMs);
@@ -177,6 +177,11 @@ export class Download {
     asked.set(unit, nowMs);
     void this.#queue.add(() => this.#fetchUnit({ supplier, peer, unit }));
     return true;
+  }
+
+  /** What each peer would bring of what is missing, were all as fast; 1 at least. */
+  get #evenCount(): number {
+    return Math.ceil(this.#options.plan.missingCount / Math.max(1, this.#crew.expectedCount));
   }
 
   async #fetchUnit(request: Request): Promise<void> {

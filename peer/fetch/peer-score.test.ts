@@ -64,6 +64,13 @@ describe('peer score', () => {
     expect([0, 1, 2, 1].map((openCount) => slow.wants(openCount, CHUNK_BYTES))).toEqual([true, true, false, true]);
   });
 
+  test('is asked for no more than its part until its rate is known', () => {
+    const score = new PeerScore();
+    expect([0, 1, 2].map((openCount) => score.wants(openCount, CHUNK_BYTES, 2))).toEqual([true, true, false]);
+    expect([0, 3, 4].map((openCount) => new PeerScore().wants(openCount, CHUNK_BYTES, 100))).toEqual([true, true, false]);
+    expect(scoreAt(1e8).wants(2, CHUNK_BYTES, 1)).toBe(true);
+  });
+
   test('MP5: past its deadline a reply is slow where bytes come, and dead where they drip', () => {
     const score = new PeerScore();
     const judge = (gotBytes: number, ageMs: number) => score.judge({ sinceMs: 0, gotBytes }, CHUNK_BYTES, ageMs);

@@ -123,9 +123,13 @@ export class PeerScore {
     this.#isBanned = true;
   }
 
-  /** Whether it should be asked for one more, where `openCount` are open: until the depth is reached, and again when some were answered. */
-  wants(openCount: number, chunkBytes: number): boolean {
-    const depth = this.depth(chunkBytes);
+  /**
+   * Whether it should be asked for one more, where `openCount` are open: until the depth is reached, and again when some were answered.
+   * Of a peer whose rate is not known no more than `firstMaxCount` are wanted: its part, were all as fast.
+   */
+  wants(openCount: number, chunkBytes: number, firstMaxCount = FIRST_DEPTH_COUNT): boolean {
+    const isUnknown = this.#bytesPerSecond === undefined;
+    const depth = Math.min(this.depth(chunkBytes), isUnknown ? firstMaxCount : Number.POSITIVE_INFINITY);
     if (openCount >= depth) this.#isFilling = false;
     else if (openCount <= depth - Math.max(1, Math.floor(depth * REFILL_SHARE))) this.#isFilling = true;
     return this.#isFilling;

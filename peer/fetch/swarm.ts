@@ -95,6 +95,10 @@ export class Swarm {
     return this.#connected.size;
   }
 
+  get dialingCount(): number {
+    return this.#dialing.size;
+  }
+
   /** Whether no peer is left that could still answer. */
   get isHopeless(): boolean {
     if (this.#connected.size > 0) return false;
