@@ -45,6 +45,15 @@ describe('a folder', () => {
     }
   });
 
+  test('keeps its times to the millisecond, so that what is shared from here has the same root', async () => {
+    for (const mtimeMs of [0, 1, 999, 1_795_260_924_316, 1_795_260_924_323, 4_102_444_800_007]) {
+      const timed = testFolder(`at ${mtimeMs}`, { x: Buffer.from('x') }, { mtimeMs });
+      await bench.fetch(timed.index, [await bench.peer(timed.all)]);
+      const { mtimeMs: nowMs } = await stat(join(bench.folder, `at ${mtimeMs}`, 'x'), { bigint: true });
+      expect(Number(nowMs)).toBe(mtimeMs);
+    }
+  });
+
   test('of more files than are kept open arrives whole', async () => {
     const many = Object.fromEntries(
       Array.from({ length: 200 }, (_, at) => [`d${at % 7}/f${String(at).padStart(3, '0')}`, seededBytes(at * 31, at + 1)]),

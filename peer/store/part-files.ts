@@ -183,7 +183,7 @@ export class PartFiles {
       // The owner can always read and write, or the next sync could not open it.
       // Bits or a time that the file system cannot hold are hints that are not taken.
       if (file.mode !== undefined) await handle?.chmod(file.mode | 0o600).catch(() => undefined);
-      if (file.mtimeMs !== undefined) await handle?.utimes(file.mtimeMs / 1000, file.mtimeMs / 1000).catch(() => undefined);
+      if (file.mtimeMs !== undefined) await handle?.utimes(...timesOf(file.mtimeMs)).catch(() => undefined);
     } catch (error) {
       throw diskError(error, this.pathOf(fileIndex));
     } finally {
@@ -248,4 +248,14 @@ export class PartFiles {
     }
     return undefined;
   }
+}
+
+/**
+ * Access and modification time in the seconds that the system takes. Half of all milliseconds are no exact fraction of a second and
+ * would be cut down to the one before, which gives a folder that is shared from here another root. The system cuts to microseconds:
+ * half of one more leaves the millisecond.
+ */
+function timesOf(mtimeMs: number): [number, number] {
+  const seconds = (mtimeMs + 0.0005) / 1000;
+  return [seconds, seconds];
 }

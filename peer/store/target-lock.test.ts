@@ -1,4 +1,5 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,6 +44,22 @@ describe('target lock', () => {
     const lock = await TargetLock.take(path());
     await lock.release();
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  test('FS13: one of a process that was killed and that its parent never asked after is taken over', async () => {
+    if (process.platform !== 'linux') return;
+    // The shell becomes a program that asks after no child.
+    const parent = spawn('sh', ['-c', 'sh -c "echo \\$\\$" & exec sleep 60'], { stdio: ['ignore', 'pipe', 'ignore'] });
+    try {
+      const [text] = (await once(parent.stdout, 'data')) as [Buffer];
+      const pid = Number(text.toString());
+      let stat = '';
+      while (!stat.includes(') Z ')) stat = await readFile(`/proc/${pid}/stat`, 'latin1');
+      await writeFile(path(), `${pid} ${stat.split(') ').at(-1)?.split(' ')[19]}`);
+      await (await TargetLock.take(path())).release();
+    } finally {
+      parent.kill('SIGKILL');
+    }
   });
 
   test('FS13: of many who find a stale lock at once, exactly one gets it, each time', async () => {

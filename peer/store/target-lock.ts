@@ -1,8 +1,8 @@
 /**
  * One fetch per target, one node per state: a lock file that names the process that holds it.
  *
- * A lock is stale when no process has its id, or when the one that has it started at another time (Linux tells; elsewhere the id
- * decides). So a fetch that was killed, or a machine that went down, never has to be cleaned up after.
+ * A lock is stale when no process has its id, when the one that has it has ended and only its parent does not know yet, or when it
+ * started at another time (Linux tells; elsewhere the id decides). So a fetch that was killed, or a machine that went down, never has to be cleaned up after.
  */
 import { readFileSync } from 'node:fs';
 import { link, open, readFile, rm, writeFile } from 'node:fs/promises';
@@ -10,6 +10,9 @@ import { ShoalError, systemCode } from '../../common/core/errors.js';
 
 /** Takeovers tried before giving up: each means that another process was faster. */
 const TAKEOVERS_MAX_COUNT = 5;
+
+/** Where the start time, in the kernel's ticks, stands among `processFields`. */
+const START_TIME_AT = 19;
 
 let takerCount = 0;
 
@@ -110,16 +113,23 @@ function isAlive(token: string): boolean {
   } catch (error) {
     if (systemCode(error) === 'ESRCH') return false;
   }
-  const now = startTime(pid);
+  const fields = processFields(pid);
+  // Killed, but its parent has not asked how it ended: some containers have nobody who ever does.
+  if (fields[0] === 'Z' || fields[0] === 'X') return false;
+  const now = fields[START_TIME_AT];
   return now === undefined || started === '?' || now === started;
 }
 
-/** Start time of a process in the kernel's ticks; `undefined` where the system does not tell. */
 function startTime(pid: number): string | undefined {
+  return processFields(pid)[START_TIME_AT];
+}
+
+/** What the kernel tells of a process, from its state letter on; empty where the system does not tell. */
+function processFields(pid: number): readonly string[] {
   try {
-    // The name in parentheses may hold spaces; field 22 is the 20th after it.
-    return readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ')[19];
+    // The name in parentheses may hold spaces.
+    return readFileSync(`/proc/${pid}/stat`, 'latin1').split(') ').at(-1)?.split(' ') ?? [];
   } catch {
-    return undefined;
+    return [];
   }
 }
