@@ -6,7 +6,7 @@
  */
 import type { PeerAddress } from '../../common/core/peer-address.js';
 import type { Random } from '../../common/ports/random.js';
-import { type ContentIdentity, ContentTable } from './content-table.js';
+import { ContentTable } from './content-table.js';
 import { HandedOut } from './handed-out.js';
 import { HoldingTable } from './holding.js';
 import { ownText } from './own-text.js';
@@ -77,10 +77,6 @@ export class Records {
     const peer = new Peer({ ip: ip === quota.source ? quota.source : ownText(ip), port }, quota, tick);
     this.peers.add(peer);
     return peer;
-  }
-
-  addContent(identity: ContentIdentity, creator: string): number {
-    return this.contents.add(identity, creator);
   }
 
   addHolding(content: number, peer: Peer, tick: number, haveChunks: number): void {
