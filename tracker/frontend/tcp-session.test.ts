@@ -10,6 +10,7 @@ import {
   TRACKER_OUTPUT_PAUSE_BYTES,
   TRACKER_OUTPUT_STALL_MS,
   TRACKER_TURN_LINES_COUNT,
+  TRACKER_TURN_MS,
 } from '../../common/core/limits.js';
 import { SessionBench } from '../testkit/session-bench.js';
 
@@ -227,6 +228,18 @@ describe('tracker session', () => {
     expect(bench.stream.isEnded).toBe(false);
     bench.sweepAfter(1);
     expect(bench.stream.isEnded).toBe(true);
+  });
+
+  test('OV3: a turn of searches that find nothing ends by the clock', () => {
+    const bench = new SessionBench();
+    bench.registry.search = () => {
+      bench.clock.advance(TRACKER_TURN_MS / 2);
+      return { rows: [] };
+    };
+    bench.send('SEARCH x\n'.repeat(9));
+    expect(bench.stream.output).toBe('OK 0\n'.repeat(2));
+    bench.settle();
+    expect({ replies: bench.stream.output, turns: bench.turnCount }).toEqual({ replies: 'OK 0\n'.repeat(9), turns: 4 });
   });
 
   test('empty lines cost turns too', () => {

@@ -22,8 +22,11 @@ import type { Clock } from '../../common/ports/clock.js';
 import type { ByteStream, StreamHandlers } from '../../common/ports/net.js';
 import { type LineEvent, LineSplitter } from '../../common/wire/line-splitter.js';
 import { formatErr } from '../../common/wire/tokens.js';
-import { parseTrackerRequest } from '../../common/wire/tracker-requests.js';
+import { parseTrackerRequest, type TrackerVerb } from '../../common/wire/tracker-requests.js';
 import type { Source, TrackerLogic } from '../logic.js';
+
+/** Requests that take long only where their replies are long: a SEARCH that finds nothing has looked at as much as one that does. */
+const QUICK_VERBS: ReadonlySet<TrackerVerb> = new Set<TrackerVerb>(['REGISTER', 'LOOKUP', 'ALIVE']);
 
 export interface SessionOwner {
   /** The session has bytes left: call `turn` after the others had theirs. */
@@ -54,6 +57,7 @@ export class TcpSession implements StreamHandlers {
   #held: Buffer | undefined;
   #isWaiting = false;
   #badLineCount = 0;
+  #lastVerb: TrackerVerb = 'HELP';
   /** Nothing after the line that is being answered is: it said QUIT, or it was one mistake too many. */
   #isLeaving = false;
   /** When the last byte came; when the unfinished line began; when the client last took a reply. */
@@ -158,8 +162,7 @@ export class TcpSession implements StreamHandlers {
       output += reply;
       if (event.kind === 'too-long' || this.#badLineCount >= BAD_LINES_MAX_COUNT) this.#isLeaving = true;
       if (this.#isLeaving || lineCount >= TRACKER_TURN_LINES_COUNT || output.length >= TRACKER_OUTPUT_PAUSE_BYTES) return false;
-      // Most requests take microseconds, and a clock too; the few heavy ones are told by their long replies.
-      return reply.length < LINE_MAX_BYTES / 4 || this.#clock.nowMs() - nowMs < TRACKER_TURN_MS;
+      return !this.#isHeavy(reply) || this.#clock.nowMs() - nowMs < TRACKER_TURN_MS;
     });
     if (this.#splitter.isMidLine && (!wasMidLine || lineCount > 0)) this.#lineMs = nowMs;
     if (output !== '') this.#stream.write(output);
@@ -169,6 +172,11 @@ export class TcpSession implements StreamHandlers {
     }
     if (taken < bytes.length) this.#held = Buffer.from(bytes.subarray(taken));
     this.#goOn();
+  }
+
+  /** Whether the request that was answered last may have taken long. Most take microseconds, and to look at a clock a part of one. */
+  #isHeavy(reply: string): boolean {
+    return !QUICK_VERBS.has(this.#lastVerb) || reply.length >= LINE_MAX_BYTES / 4;
   }
 
   /** After some lines: waits for the client, or for the next turn, or is done. */
@@ -197,6 +205,7 @@ export class TcpSession implements StreamHandlers {
     } else {
       try {
         const request = parseTrackerRequest(event.text);
+        this.#lastVerb = request.verb;
         if (request.verb === 'QUIT') this.#isLeaving = true;
         reply = this.#logic.handle(request, this.source, nowMs);
       } catch (error) {
