@@ -208,6 +208,27 @@ describe('push', () => {
     expect(await rejectionCode(new Pushed(node, content, ['3']).ends)).toBe('NOT_FOUND');
   });
 
+  test('one that was named by its address is replaced by nobody', async () => {
+    const [named, good, other] = [await start('named'), await receiver('good'), await receiver('other')];
+    const rows = [good, other].map((one, load) => `${at(one)} files=0 seen=0 load=${load} accept=999999999\n`);
+    const tracker = await ScriptedTracker.started((line) => {
+      if (line.startsWith('PEERS')) return `OK 2\n${rows.join('')}`;
+      return line.startsWith('LOOKUP') ? 'OK 0\n' : yes(line);
+    });
+    closing.push(() => tracker.close());
+    const { node, content } = await sender(2, { trackers: [tracker.address] });
+    const ends = await new Pushed(node, content, [at(named), '1']).ends;
+    const byAddress = new Map(
+      ends.map(({ address, error, isReplaced }) => [formatPeerAddress(address), [error?.code, isReplaced]]),
+    );
+    expect(byAddress).toEqual(
+      new Map([
+        [at(named), ['DENIED', false]],
+        [at(good), [undefined, false]],
+      ]),
+    );
+  });
+
   test('a stop ends it at once, and the receiver keeps what it has', async () => {
     const { node, content } = await sender(1);
     const slow = await desk(async () => ({ state: 'fetching', haveChunks: 0, chunkCount: 1 }));

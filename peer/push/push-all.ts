@@ -35,7 +35,8 @@ export async function pushToAll(ports: PeerConnectionPorts, push: PushAll): Prom
   const waiting = [...receivers.chosen];
   const ends: ReceiverEnd[] = [];
   const finish = (address: PeerAddress, error: ShoalError | undefined) => {
-    const next = error === undefined ? undefined : spare.shift();
+    const isReplaceable = error !== undefined && receivers.replaceable.has(formatPeerAddress(address));
+    const next = isReplaceable ? spare.shift() : undefined;
     if (next !== undefined) waiting.push(next);
     const end = { address, error, isReplaced: next !== undefined };
     ends.push(end);

@@ -15,7 +15,9 @@ export interface ReceiverWish {
 
 export interface Receivers {
   readonly chosen: readonly PeerAddress[];
-  /** Who may take the place of one of the `count` that fails; best first. */
+  /** Those that are taken for a number, as text: any other peer would do as well. Whoever was named by its address is none of them. */
+  readonly replaceable: ReadonlySet<string>;
+  /** Who may take the place of a replaceable one that fails; best first. */
   readonly spare: readonly PeerAddress[];
 }
 
@@ -92,7 +94,11 @@ export function chooseReceivers(
       'remote',
       'No peer that the tracker knows takes pushes; start one with peer serve --accept.',
     );
-  return { chosen: [...chosen.values()], spare: wish.count > 0 ? free.slice(wish.count) : [] };
+  return {
+    chosen: [...chosen.values()],
+    replaceable: wish.count > 0 ? new Set(free.map(formatPeerAddress)) : new Set(),
+    spare: wish.count > 0 ? free.slice(wish.count) : [],
+  };
 }
 
 /** Least loaded first, then those with most room; who does not tell its load counts as half loaded. */
