@@ -119,8 +119,8 @@ export class NodePush {
 
   /** Stops what is being taken, and copied. Idempotent. */
   async close(): Promise<void> {
-    await this.#replicator?.close();
-    await this.#known?.close();
+    // A look that waits for a tracker which does not answer ends with its connection.
+    await Promise.all([this.#replicator?.close(), this.#known?.close()]);
     await this.inbox?.close();
   }
 
