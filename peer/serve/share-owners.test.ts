@@ -35,7 +35,10 @@ function open(kept: readonly string[] = []): ShareOwners {
           await gate;
           for (const path of paths) add(path);
         },
-        seed: async ({ path }) => add(path),
+        seed: async ({ path }) => {
+          await gate;
+          add(path);
+        },
         shares: () => [...shared.values()],
         unshare: (path) => shared.delete(path),
       },
@@ -114,4 +117,17 @@ test('after a start all is shared again; what is missing is told, and stays kept
   expect(await owners.unshare({ name: one, path: one })).toEqual(['one']);
   expect({ paths: paths(), kept: owners.kept, saved: saved.at(-1) }).toEqual({ paths: [], kept: [], saved: '' });
   await expect(owners.unshare({ name: 'one', path: one })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});
+
+test('what is taken back while the start hashes it, or what comes before it, is not shared', async () => {
+  let release = (): void => undefined;
+  gate = new Promise((resolve) => {
+    release = resolve;
+  });
+  open([one, two]);
+  const restoring = owners.restore();
+  for (const path of [one, two]) await owners.unshare({ name: '', path });
+  release();
+  await restoring;
+  expect({ shared: paths(), kept: owners.kept }).toEqual({ shared: [], kept: [] });
 });

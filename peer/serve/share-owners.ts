@@ -49,6 +49,8 @@ export class ShareOwners {
   /** Shares again what the state names. What is not there now stays in the state: it may be on a disk that is not mounted. */
   async restore(): Promise<void> {
     for (const place of this.kept) {
+      // Taken back while those before it were hashed.
+      if (!this.#kept.has(place.name)) continue;
       this.#own([place.name], KEEPER);
       await this.#seed(place);
     }
@@ -118,6 +120,8 @@ export class ShareOwners {
   async #seed({ kind, path, name }: SharePlace): Promise<void> {
     try {
       await this.#ports.node.seed({ type: kind, path, name });
+      // Taken back while it was being hashed.
+      if (!this.#owners.has(name)) this.#end(name);
     } catch (error) {
       const { code, message } = asShoalError(error);
       if (code !== 'STOPPED')
