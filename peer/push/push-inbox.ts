@@ -104,11 +104,12 @@ export class PushInbox {
    * where another process (`id`) offers it. Throws `DENIED`, `LIMIT` or `BUSY`.
    */
   async push(offer: PushOffer, { ip }: { readonly ip: string }): Promise<PushState> {
-    if (this.#stop.signal.aborted) throw new ShoalError('BUSY', 'local', 'This peer is about to stop.');
+    this.#refuseIfStopped();
     checkOffer(this.#policy, offer, ip);
     const told = this.#known(offer, ip) ?? this.#sharedState(offer);
     if (told !== undefined) return told;
     await this.#makeRoom(offer);
+    this.#refuseIfStopped();
     // The same may have been offered by somebody else meanwhile.
     const late = this.#known(offer, ip);
     if (late !== undefined) return late;
@@ -123,6 +124,11 @@ export class PushInbox {
     this.#timer?.cancel();
     this.#stop.abort(new ShoalError('STOPPED', 'local', 'Stopped.'));
     await Promise.all(this.#running);
+  }
+
+  /** Throws `BUSY`. */
+  #refuseIfStopped(): void {
+    if (this.#stop.signal.aborted) throw new ShoalError('BUSY', 'local', 'This peer is about to stop.');
   }
 
   #known(offer: PushOffer, ip: string): PushState | undefined {
@@ -156,6 +162,7 @@ export class PushInbox {
     const isTooSmall = () => sizeBytes > this.#table.roomFor(wanted);
     const isStale = this.#ports.clock.nowMs() - this.#measuredMs >= MEASURE_MS;
     if (isTooSmall() && isStale) await this.#measure();
+    // What failed pushes left is only there to go on with: the oldest goes first, and no more than has to.
     for (const record of this.#table.leftovers(wanted)) {
       if (!isTooSmall()) break;
       // It may have been tried anew meanwhile.
