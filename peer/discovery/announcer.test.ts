@@ -315,6 +315,25 @@ describe('what a peer tells of itself', () => {
     expect(events).toEqual(['a at 127.0.0.1 0']);
   });
 
+  test.each(['UNKNOWN_COMMAND', 'LIMIT'])(
+    'is not told again at each look to a tracker that answers JOIN with %s',
+    async (code) => {
+      const tracker = await startTracker();
+      tracker.script = (line) => (line.startsWith('JOIN') ? `ERR ${code} no\n` : yes(line));
+      state = { load: 0, acceptBytes: 5000, group: 'lab' };
+      begin([tracker.address]).announce([contentOf('a')]);
+      await until('a at 127.0.0.1 0');
+      const lines = [...tracker.lines];
+      await rounds.next('state');
+      await rounds.next('state');
+      state = { ...state, load: 90 };
+      await rounds.next('state');
+      await tracker.told(/^ALIVE/);
+      const again = code === 'LIMIT' ? [expect.stringMatching(/^JOIN/)] : [];
+      expect(tracker.lines).toEqual([...lines, ...again, 'ALIVE *:5000 load=90 accept=5000']);
+    },
+  );
+
   test('TW20: a tracker that restarted is told again that it is there', async () => {
     const tracker = await startTracker();
     state = { group: 'lab' };

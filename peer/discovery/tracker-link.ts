@@ -23,9 +23,8 @@ import type { AnnouncedState, Announcement, AnnouncerOptions } from './announcer
 import { openTracker, type TrackerPorts } from './open-tracker.js';
 import type { TrackerClient } from './tracker-client.js';
 
-/** Milliseconds between rounds until a tracker has said its own interval. */
+/** Milliseconds between rounds until a tracker has said its own; and of the first pause after a failure, which doubles with each. */
 const INTERVAL_FIRST_MS = 30_000;
-/** The first pause after a failure; it doubles with each. */
 const RETRY_FIRST_MS = 1000;
 /** Contents whose registration is told of together: enough that the pipeline stays full. */
 const BATCH_COUNT = 4 * TRACKER_PIPELINE_MAX_COUNT;
@@ -95,8 +94,9 @@ export class TrackerLink {
     const { load, acceptBytes, group } = this.#state;
     const isFar = Math.abs((load ?? 0) - (this.#told.load ?? 0)) >= LOAD_STEP_PERCENT;
     const isOther = (acceptBytes ?? 0) > 0 !== (this.#told.acceptBytes ?? 0) > 0 || group !== this.#told.group;
-    if (isOther) this.#joining = this.#joining === 'unknown' ? 'unknown' : 'due';
-    if (this.#isJoinDue || (this.#isKnown && (isFar || isOther))) this.hurry();
+    const isNews = isOther && this.#joining !== 'unknown';
+    if (isNews) this.#joining = 'due';
+    if ((isNews && this.#isJoinDue) || (this.#isKnown && (isFar || isNews))) this.hurry();
   }
 
   /** Resolves after the round that tells the newest state, or the one that fails; at once where the tracker is gone. */
@@ -258,12 +258,12 @@ export class TrackerLink {
 
   /** Returns whether the tracker knows this peer now. One that does not know how to, or is full, still takes contents. */
   async #join(): Promise<boolean> {
-    const state = this.#state;
+    // One that refuses was told, too: it is asked again in the next round, and not at each look.
+    this.#told = this.#state;
     try {
-      this.#intervalMs = (await this.#client.join(this.#options.address, state)).intervalMs;
+      this.#intervalMs = (await this.#client.join(this.#options.address, this.#told)).intervalMs;
       this.#joining = 'done';
       this.#isAnswering = true;
-      this.#told = state;
       return true;
     } catch (error) {
       const shoal = asShoalError(error);
