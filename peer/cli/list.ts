@@ -7,7 +7,7 @@ import { formatBytes } from '../../common/core/units.js';
 import { realClock } from '../../common/node/clock.js';
 import { tcpDialer } from '../../common/node/tcp.js';
 import type { SharedRow } from '../../common/wire/peer-documents.js';
-import { type PageRequest, type WalkedRows, walkPages } from '../discovery/walk-pages.js';
+import { type Walk, walkPages } from '../discovery/walk-pages.js';
 import type { ShareListing } from '../share/share-place.js';
 import { ASK_FLAGS, askTrackers, CONTENT_ROWS, maxOf, note, printRows } from './ask-trackers.js';
 import { withJsonErrors } from './json-errors.js';
@@ -82,20 +82,18 @@ async function listPeer(input: CommandInput, address: string, maxCount: number):
 }
 
 /** Walks the pages of one peer. Throws `USAGE` for a bad address, `NETWORK` for a peer that is not there. */
-async function askPeer(text: string, maxCount: number): Promise<WalkedRows<SharedRow>> {
+async function askPeer(text: string, maxCount: number): Promise<Walk<SharedRow>> {
   const address = addressOf(text);
   const { PeerConnection } = await import('../net/peer-connection.js');
   const { SlotMemory } = await import('../hash/slot-memory.js');
   const slots = new SlotMemory(1);
   const connection = await PeerConnection.connect({ dialer: tcpDialer, clock: realClock, slots }, address, DIAL_TIMEOUT_MS);
-  const ask = (page: PageRequest) => {
-    const deadline = realClock.setTimer('list of a peer', PAGE_DEADLINE_MS, () =>
-      connection.close(new ShoalError('NETWORK', 'remote', `The peer at ${text} does not answer.`)),
-    );
-    return connection.getList(page).finally(() => deadline.cancel());
-  };
+  const silent = new ShoalError('NETWORK', 'remote', `The peer at ${text} does not answer.`);
   try {
-    return await walkPages(ask, maxCount);
+    return await walkPages((page) => {
+      const deadline = realClock.setTimer('list of a peer', PAGE_DEADLINE_MS, () => connection.close(silent));
+      return connection.getList(page).finally(() => deadline.cancel());
+    }, maxCount);
   } finally {
     connection.close(new ShoalError('STOPPED', 'local', 'The list is there.'));
   }

@@ -111,3 +111,14 @@ test('merging forgets nothing, and its order does not matter to what is found', 
   );
   expect(mergePeers([])).toEqual([]);
 });
+
+test('holders of several trackers are one list, and one is whole where any tracker says so', async () => {
+  const row = (host: number, more = '') => `192.0.2.${host}:1 5 ${'ab'.repeat(32)}${more}\n`;
+  const one = await tracker(() => `OK 2\n${row(1, ' have=1')}${row(2)}`);
+  const two = await tracker(() => `OK 2\n${row(1)}${row(2, ' have=1')}`);
+  const { rows } = await directoryOf([one.address, two.address]).holders('ab'.repeat(32) as never);
+  expect(rows.map(({ address, haveChunks }) => [address.ip, haveChunks]).sort()).toEqual([
+    ['192.0.2.1', undefined],
+    ['192.0.2.2', undefined],
+  ]);
+});

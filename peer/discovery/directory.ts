@@ -5,14 +5,14 @@
  * any tracker names count.
  */
 import { asShoalError, type ShoalError } from '../../common/core/errors.js';
-import { PAGE_ROWS_MAX_COUNT } from '../../common/core/limits.js';
+import { LOOKUP_ROWS_MAX_COUNT, PAGE_ROWS_MAX_COUNT } from '../../common/core/limits.js';
 import { formatPeerAddress, type HostPort } from '../../common/core/peer-address.js';
-import type { Page } from '../../common/wire/peer-documents.js';
+import type { ContentRoot } from '../../common/core/root.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
-import type { ContentInfo, PeerInfo } from '../../common/wire/tracker-replies.js';
+import type { ContentInfo, LookupRow, PeerInfo } from '../../common/wire/tracker-replies.js';
 import { openTracker, type TrackerPorts } from './open-tracker.js';
 import type { TrackerClient } from './tracker-client.js';
-import { type PageRequest, walkPages } from './walk-pages.js';
+import { type Walk, walkPages } from './walk-pages.js';
 
 export interface Answer<Row> {
   readonly rows: readonly Row[];
@@ -21,9 +21,6 @@ export interface Answer<Row> {
   /** Trackers that did not answer. */
   readonly failures: readonly { readonly tracker: HostPort; readonly error: ShoalError }[];
 }
-
-/** Asks for a page of a tracker. */
-type AskPage<Row> = (client: TrackerClient, page: PageRequest) => Promise<Page<Row>>;
 
 export class Directory {
   readonly #clients: readonly TrackerClient[];
@@ -34,40 +31,51 @@ export class Directory {
 
   /** The contents of a name or a root. Never throws, as the others: what failed is in the answer. */
   info(content: ContentRef, maxCount: number): Promise<Answer<ContentInfo>> {
-    const ask: AskPage<ContentInfo> = async (client) => {
-      const rows = await client.info(content, Math.min(maxCount, PAGE_ROWS_MAX_COUNT));
-      return { rows, next: undefined };
+    const ask = async (client: TrackerClient) => {
+      return { rows: await client.info(content, Math.min(maxCount, PAGE_ROWS_MAX_COUNT)), isCut: false };
     };
     return this.#ask(ask, maxCount, mergeContents);
   }
 
   /** Contents whose name holds a text. */
   search(text: string, maxCount: number): Promise<Answer<ContentInfo>> {
-    return this.#ask((client, page) => client.search(text, page), maxCount, mergeContents);
+    return this.#ask((client) => walkPages((page) => client.search(text, page), maxCount), maxCount, mergeContents);
   }
 
   list(maxCount: number): Promise<Answer<ContentInfo>> {
-    return this.#ask((client, page) => client.list(page), maxCount, mergeContents);
+    return this.#ask((client) => walkPages((page) => client.list(page), maxCount), maxCount, mergeContents);
   }
 
   peers(maxCount: number, group?: string): Promise<Answer<PeerInfo>> {
-    return this.#ask((client, page) => client.peers({ ...page, group }), maxCount, mergePeers);
+    return this.#ask((client) => walkPages((page) => client.peers({ ...page, group }), maxCount), maxCount, mergePeers);
+  }
+
+  /** Who has a content, be it in part. */
+  holders(root: ContentRoot): Promise<Answer<LookupRow>> {
+    const ask = async (client: TrackerClient) => {
+      return { rows: await client.lookup({ by: 'root', root }, LOOKUP_ROWS_MAX_COUNT), isCut: false };
+    };
+    return this.#ask(ask, Number.POSITIVE_INFINITY, mergeHolders);
   }
 
   async close(): Promise<void> {
     await Promise.all(this.#clients.map((client) => client.close()));
   }
 
-  async #ask<Row>(ask: AskPage<Row>, maxCount: number, merge: (rows: readonly Row[]) => Row[]): Promise<Answer<Row>> {
+  async #ask<Row>(
+    ask: (client: TrackerClient) => Promise<Walk<Row>>,
+    maxCount: number,
+    merge: (rows: readonly Row[]) => Row[],
+  ): Promise<Answer<Row>> {
     const found: Row[] = [];
     const failures: { tracker: HostPort; error: ShoalError }[] = [];
     let isCut = false;
     await Promise.all(
       this.#clients.map(async (client) => {
         try {
-          const pages = await walkPages((page) => ask(client, page), maxCount);
-          found.push(...pages.rows);
-          isCut ||= pages.isCut;
+          const told = await ask(client);
+          found.push(...told.rows);
+          isCut ||= told.isCut;
         } catch (error) {
           const shoal = asShoalError(error);
           // A tracker may say in words that there is nothing.
@@ -110,4 +118,14 @@ export function mergePeers(rows: readonly PeerInfo[]): PeerInfo[] {
     else merged.set(key, { ...former, fileCount: Math.max(row.fileCount, former.fileCount) });
   }
   return [...merged].sort(([left], [right]) => (left < right ? -1 : 1)).map(([, peer]) => peer);
+}
+
+/** By address; as whole where one tracker says so. */
+export function mergeHolders(rows: readonly LookupRow[]): LookupRow[] {
+  const merged = new Map<string, LookupRow>();
+  for (const row of rows) {
+    const key = formatPeerAddress(row.address);
+    if (!merged.has(key) || row.haveChunks === undefined) merged.set(key, row);
+  }
+  return [...merged.values()];
 }

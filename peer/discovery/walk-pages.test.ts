@@ -2,7 +2,7 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { PAGE_ROWS_MAX_COUNT } from '../../common/core/limits.js';
-import { EMPTY_PAGES_MAX_COUNT, type PageRequest, walkPages } from './walk-pages.js';
+import { type AskPage, EMPTY_PAGES_MAX_COUNT, walkPages } from './walk-pages.js';
 
 test('cursors that are always new, and lead to no row, come to an end', async () => {
   let count = 0;
@@ -27,7 +27,7 @@ test('law: every row comes once and in order, however the pages are cut, and no 
   await fc.assert(
     fc.asyncProperty(pages, fc.integer({ min: 1, max: 40 }), async (lengths, maxCount) => {
       const all = lengths.map((length, page) => Array.from({ length }, (_, row) => `${page}.${row}`));
-      const ask = async ({ after, maxCount: count }: PageRequest) => {
+      const ask: AskPage<string> = async ({ after, maxCount: count }) => {
         expect(count).toBeLessThanOrEqual(PAGE_ROWS_MAX_COUNT);
         const page = Number(after ?? 0);
         return { rows: all[page] ?? [], next: page + 1 < all.length ? String(page + 1) : undefined };
