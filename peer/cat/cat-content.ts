@@ -5,6 +5,7 @@
  *
  * Nothing is written to disk and nothing is shared.
  */
+import { abortable } from '../../common/core/abortable.js';
 import { chunkLength, chunkOffset } from '../../common/core/chunks.js';
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import type { FileName } from '../../common/core/file-name.js';
@@ -155,7 +156,7 @@ class Cat {
   async #lookUp(source: FetchSource, shown: string): Promise<Readable> {
     const ports = {
       finder: this.#finder,
-      abortable: <T>(promise: Promise<T>) => this.#abortable(promise),
+      abortable: <T>(promise: Promise<T>) => abortable(promise, this.#options.signal),
       trackerFailed: (tracker: string, { message }: ShoalError) => this.#options.note(`Tracker ${tracker}: ${message}`),
     };
     const { chosen, peers } = await lookUp(ports, source, shown);
@@ -215,22 +216,11 @@ class Cat {
     signal.addEventListener('abort', stop, { once: true });
     try {
       signal.throwIfAborted();
-      return await this.#abortable(work());
+      return await abortable(work(), signal);
     } finally {
       signal.removeEventListener('abort', stop);
       one.close(new ShoalError('STOPPED', 'local', 'It is read.'));
     }
-  }
-
-  /** The promise, or the signal's reason as soon as it comes. */
-  #abortable<T>(promise: Promise<T>): Promise<T> {
-    const { signal } = this.#options;
-    return new Promise((resolve, reject) => {
-      const stop = () => reject(signal.reason as ShoalError);
-      if (signal.aborted) stop();
-      signal.addEventListener('abort', stop, { once: true });
-      promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
-    });
   }
 }
 

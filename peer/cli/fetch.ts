@@ -1,6 +1,8 @@
 /** `peer fetch`: from flags to a fetch, and from its end to an exit code. */
+
 import { availableParallelism } from 'node:os';
 import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js';
+import { untilAborted } from '../../common/core/abortable.js';
 import { asShoalError } from '../../common/core/errors.js';
 import { formatHostPort, type HostPort, parseHostPort } from '../../common/core/peer-address.js';
 import { parseDurationMs } from '../../common/core/units.js';
@@ -28,7 +30,7 @@ import { runningNode } from './running-node.js';
 import { type Seeding, seedingOf } from './seeding.js';
 import { ShareReport } from './share-report.js';
 import { noteLoopback, startNode } from './share-run.js';
-import { listenForStop, untilStopped } from './stop-signal.js';
+import { listenForStop } from './stop-signal.js';
 import { trackersToUse } from './tracker-choice.js';
 
 /** Hash threads of a fetch: four check more bytes a second than a network brings, and each takes about 12 MiB of memory. */
@@ -115,7 +117,7 @@ async function fetchOnce(input: CommandInput): Promise<number> {
     const over = seeded(node.seed(result), report, stop.signal).then(() =>
       seeding.untilOver(result.size, realClock, stop.signal),
     );
-    await Promise.race([over, untilStopped(stop.signal)]);
+    await Promise.race([over, untilAborted(stop.signal)]);
     report.hashedAll();
     return 0;
   } finally {

@@ -1,6 +1,8 @@
 /** `peer push`: shares something for as long as it takes, offers it to others, and tells who has it in the end. */
+
 import { lstat } from 'node:fs/promises';
 import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js';
+import { abortable } from '../../common/core/abortable.js';
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import type { HostPort } from '../../common/core/peer-address.js';
 import { parseDurationMs } from '../../common/core/units.js';
@@ -27,6 +29,7 @@ import {
   UDP_FLAG,
 } from './common-flags.js';
 import { HeldEvents } from './held-events.js';
+import { withJsonErrors } from './json-errors.js';
 import { createProgress, createProgressLines, type Progress } from './progress.js';
 import { JsonPushDisplay, PersonPushDisplay, type PushDisplay } from './push-display.js';
 import { runningNode } from './running-node.js';
@@ -60,24 +63,17 @@ export const pushCommand: CommandSpec = {
     'peer push photos/ --to all --group family --tracker 192.168.1.5:4700',
     'peer push model.bin --to 3 --tracker 192.168.1.5:4700',
   ],
-  run: runPush,
+  run: (input) => withJsonErrors(input, runPush),
 };
 
-/** However early it fails, a program hears of it on standard output. */
+/** Throws the failure that stands for all of them. */
 async function runPush(input: CommandInput): Promise<number> {
-  const isJson = input.switch('json') === true;
-  try {
-    const ends = await pushOnce(input);
-    const failure = worstFailure(ends);
-    if (failure === undefined) return 0;
-    const failed = failedNames(ends);
-    const message = `${failed.length} of ${ends.filter(({ isReplaced }) => !isReplaced).length} peers do not have it: ${failed.join(', ')}.`;
-    throw new ShoalError(failure.code, failure.fault, message, failure);
-  } catch (error) {
-    const { code, exitCode, message } = asShoalError(error);
-    if (isJson) process.stdout.write(`${JSON.stringify({ event: 'error', code, exit: exitCode, message })}\n`);
-    throw error;
-  }
+  const ends = await pushOnce(input);
+  const failure = worstFailure(ends);
+  if (failure === undefined) return 0;
+  const failed = failedNames(ends);
+  const message = `${failed.length} of ${ends.filter(({ isReplaced }) => !isReplaced).length} peers do not have it: ${failed.join(', ')}.`;
+  throw new ShoalError(failure.code, failure.fault, message, failure);
 }
 
 async function pushOnce(input: CommandInput): Promise<ReceiverEnd[]> {
@@ -105,10 +101,8 @@ async function pushOnce(input: CommandInput): Promise<ReceiverEnd[]> {
   });
   let display: PushDisplay | undefined;
   try {
-    const content = await untilAborted(
-      stop.signal,
-      source === undefined ? shareHere(node, shown) : lookUp(await trackerPorts(isUdp), source, trackers, shown),
-    );
+    const finding = source === undefined ? shareHere(node, shown) : lookUp(await trackerPorts(isUdp), source, trackers, shown);
+    const content = await abortable(finding, stop.signal);
     progress.stop();
     const print = (text: string) => progress.result(text);
     const made = outlet.isJson
@@ -194,12 +188,4 @@ async function lookUp(
   } finally {
     await finder.close();
   }
-}
-
-/** The promise, or the signal's reason as soon as it comes. */
-function untilAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-    promise.then(resolve, reject);
-  });
 }

@@ -1,6 +1,8 @@
 /** Runs a node that stays: puts it together, says where it is, and takes everything back when the signal comes. */
+
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { untilAborted } from '../../common/core/abortable.js';
 import { ShoalError } from '../../common/core/errors.js';
 import { formatHostPort, formatPeerAddress } from '../../common/core/peer-address.js';
 import { epochNowMs, realClock } from '../../common/node/clock.js';
@@ -17,7 +19,7 @@ import { createProgress } from './progress.js';
 import { limitsText } from './running-node.js';
 import { ShareReport } from './share-report.js';
 import { noteLoopback, type ShareRunOptions, startNode } from './share-run.js';
-import { type StopSignal, untilStopped } from './stop-signal.js';
+import type { StopSignal } from './stop-signal.js';
 
 export interface ServeRunOptions extends ShareRunOptions {
   readonly push: PushFlagOptions;
@@ -68,7 +70,7 @@ async function serveLocked(options: ServeRunOptions, folder: string, stop: StopS
     sayReady(node, report, isJson, print);
     if (!isQuiet) noteLoopback(trackers, board.note);
     const beginning = serving.begin(paths).then(() => report.hashedAll());
-    const stopped = untilStopped(stop.signal);
+    const stopped = untilAborted(stop.signal);
     await Promise.race([stopped, beginning.then(() => stopped)]);
   } finally {
     report.hashedAll();

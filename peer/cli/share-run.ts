@@ -1,5 +1,7 @@
 /** Runs a node that shares paths until a signal comes, and what `peer share` and `peer fetch` have in common as nodes. */
+
 import { networkInterfaces } from 'node:os';
+import { untilAborted } from '../../common/core/abortable.js';
 import { asShoalError } from '../../common/core/errors.js';
 import type { HashName } from '../../common/core/hash.js';
 import { formatHostPort, type HostPort, isLoopback } from '../../common/core/peer-address.js';
@@ -11,7 +13,7 @@ import type { RateLimitOptions } from '../net/rate-limits.js';
 import { createNode, type NodeOptions, type PeerNode } from '../node.js';
 import { createProgress } from './progress.js';
 import { ShareReport } from './share-report.js';
-import { type StopSignal, untilStopped } from './stop-signal.js';
+import type { StopSignal } from './stop-signal.js';
 import { trackerPorts } from './tracker-ports.js';
 
 export interface ShareRunOptions {
@@ -60,7 +62,7 @@ export async function runSharing(options: ShareRunOptions, stop: StopSignal): Pr
       if (!stop.signal.aborted) throw asShoalError(error);
     },
   );
-  const stopped = untilStopped(stop.signal);
+  const stopped = untilAborted(stop.signal);
   try {
     await Promise.race([stopped, sharing.then(() => stopped)]);
   } finally {

@@ -9,14 +9,6 @@ export interface StopSignal {
   close(): void;
 }
 
-/** Resolves when the signal comes, or at once where it has come. */
-export function untilStopped(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
-}
-
 /** `advice` is what to do to go on later. */
 export function listenForStop(advice: string): StopSignal {
   const controller = new AbortController();

@@ -1,6 +1,7 @@
 /**
  * What all steps of one fetch share: the ports, the options, the trackers, the start time, and how a step is announced and aborted.
  */
+import { abortable } from '../../common/core/abortable.js';
 import { ShoalError } from '../../common/core/errors.js';
 import type { HostPort } from '../../common/core/peer-address.js';
 import type { Clock } from '../../common/ports/clock.js';
@@ -91,18 +92,8 @@ export class FetchSession {
   }
 
   /** The promise, or the signal's reason as soon as it comes. */
-  async abortable<T>(promise: Promise<T>): Promise<T> {
-    const { signal } = this.options;
-    let stop: (() => void) | undefined;
-    const aborted = new Promise<never>((_resolve, reject) => {
-      stop = () => reject(signal.reason as ShoalError);
-      signal.addEventListener('abort', stop, { once: true });
-    });
-    try {
-      return await Promise.race([promise, aborted]);
-    } finally {
-      if (stop !== undefined) signal.removeEventListener('abort', stop);
-    }
+  abortable<T>(promise: Promise<T>): Promise<T> {
+    return abortable(promise, this.options.signal);
   }
 
   /** Does `work` with connections to `peers`, which end with it. */

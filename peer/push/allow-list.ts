@@ -7,6 +7,7 @@
 import { BlockList, isIP } from 'node:net';
 import { ShoalError } from '../../common/core/errors.js';
 import { isLan } from '../../common/core/peer-address.js';
+import { LABEL } from '../../common/wire/attributes.js';
 
 /** Who is allowed where nobody is named. */
 export const ALLOWED_BY_DEFAULT: readonly string[] = ['lan'];
@@ -40,7 +41,7 @@ export class AllowList {
   }
 
   #addGroup(label: string): void {
-    if (!/^[A-Za-z0-9._-]{1,64}$/.test(label)) refuse(GROUP_PREFIX + label);
+    if (LABEL.read(label) === undefined) refuse(GROUP_PREFIX + label);
     this.#groups.add(label);
   }
 

@@ -5,6 +5,7 @@ import { ShoalError } from '../../common/core/errors.js';
 import { PUSHES_AT_ONCE_MAX_COUNT, REPLICAS_MAX_COUNT } from '../../common/core/limits.js';
 import { parseBytes, parseDurationMs } from '../../common/core/units.js';
 import { dataFolder } from '../../common/node/user-folders.js';
+import { LABEL } from '../../common/wire/attributes.js';
 import { ALLOWED_BY_DEFAULT, AllowList } from './allow-list.js';
 import { PUSHES_AT_ONCE_DEFAULT_COUNT, type PushPolicy } from './push-policy.js';
 import type { ReplicationOptions } from './replicator.js';
@@ -87,9 +88,8 @@ export function pushOptionsOf(input: CommandInput): PushFlagOptions {
 /** The value of GROUP_FLAG, or `undefined`. Throws `USAGE`. */
 export function groupOf(input: CommandInput): string | undefined {
   const group = input.text('group');
-  if (group !== undefined && !/^[A-Za-z0-9._-]{1,64}$/.test(group)) {
-    const takes = 'a label of 1 to 64 letters, digits, dots, dashes and underscores';
-    throw new ShoalError('USAGE', 'local', `--group takes ${takes}, not "${group}".`);
+  if (group !== undefined && LABEL.read(group) === undefined) {
+    throw new ShoalError('USAGE', 'local', `--group takes a label of ${LABEL.rule}, not "${group}".`);
   }
   return group;
 }

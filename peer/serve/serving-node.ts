@@ -3,6 +3,7 @@
  *
  * What changes is on disk within SAVE_MS; what was promised to a command is there before the command hears of it.
  */
+import { untilAborted } from '../../common/core/abortable.js';
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import { formatPeerAddress, type HostPort, parseHostPort } from '../../common/core/peer-address.js';
 import type { Clock, Timer } from '../../common/ports/clock.js';
@@ -167,7 +168,7 @@ export class ServingNode implements ControlDesk {
       hashing.over();
       for (const name of names) board.repeat(name, reader);
       await node.settled();
-      if (!isKept) await aborted(session.signal);
+      if (!isKept) await untilAborted(session.signal);
     } finally {
       stopReading();
       if (!isKept) {
@@ -233,13 +234,5 @@ function addressOf(tracker: string): HostPort {
 /** As `work`; resolves at once when the signal comes. */
 async function orAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
   work.catch(() => undefined);
-  await Promise.race([work, aborted(signal)]);
-}
-
-/** Resolves when the signal comes, or at once where it has come. */
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+  await Promise.race([work, untilAborted(signal)]);
 }
