@@ -14,6 +14,7 @@ import { NewsBoard } from '../serve/news-board.js';
 import { controlPathOf, stateFolderOf } from '../serve/serve-paths.js';
 import { ServingNode } from '../serve/serving-node.js';
 import { StateFile } from '../serve/state-file.js';
+import { diskError } from '../store/disk-error.js';
 import { TargetLock } from '../store/target-lock.js';
 import { createProgress } from './progress.js';
 import { limitsText } from './running-node.js';
@@ -28,12 +29,21 @@ export interface ServeRunOptions extends ShareRunOptions {
 /** Resolves with the exit code after `stop` came and everything was taken back. Throws `USAGE` where a node of this state runs. */
 export async function runServing(options: ServeRunOptions, stop: StopSignal, onStop: () => void): Promise<number> {
   const folder = stateFolderOf(process.env);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
-  const lock = await TargetLock.take(join(folder, 'peer.lock'), alreadyRunning);
+  const lock = await takeLock(folder);
   try {
     return await serveLocked(options, folder, stop, onStop);
   } finally {
     await lock.release();
+  }
+}
+
+/** Throws `USAGE` where it is taken, and what stands against writing to the folder. */
+async function takeLock(folder: string): Promise<TargetLock> {
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    return await TargetLock.take(join(folder, 'peer.lock'), alreadyRunning);
+  } catch (error) {
+    throw diskError(error, folder);
   }
 }
 

@@ -1,5 +1,6 @@
 /** The state of a peer that stays: what is written is read again, what is damaged is set aside. */
-import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -92,14 +93,26 @@ describe('in a folder', () => {
     await file.save(state);
     const path = join(folder, 'state', 'state.json');
     const whole = await readFile(path, 'utf8');
-    for (const length of [0, 1, Math.floor(whole.length / 2), whole.length - 3]) {
+    for (const [at, length] of [0, 1, Math.floor(whole.length / 2), whole.length - 3].entries()) {
       await writeFile(path, whole);
       await truncate(path, length);
       expect((await open()).state).toEqual(emptyState(5));
-      expect(await readFile(join(folder, 'state', 'state.damaged.json'), 'utf8')).toBe(whole.slice(0, length));
+      // None takes the place of the one before.
+      const aside = `state.damaged${at === 0 ? '' : `.${at + 1}`}.json`;
+      expect(await readFile(join(folder, 'state', aside), 'utf8')).toBe(whole.slice(0, length));
     }
     expect(notes).toHaveLength(4);
     expect(notes[0]).toMatch(/state\.json is damaged.*state\.damaged\.json/);
+  });
+
+  test('FS5: a pipe or a folder in its place is told, and not waited for', async () => {
+    await open();
+    const path = join(folder, 'state', 'state.json');
+    execFileSync('mkfifo', [path]);
+    await expect(open()).rejects.toMatchObject({ code: 'IO', message: expect.stringContaining('no file') });
+    await rm(path);
+    await mkdir(path);
+    await expect(open()).rejects.toMatchObject({ code: 'IO' });
   });
 
   test('a place where nothing can be written is told by its path', async () => {

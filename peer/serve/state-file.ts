@@ -2,7 +2,7 @@
  * The one file that a peer that stays writes of its own accord: `state.json` in the user's state folder, replaced as a whole.
  * What cannot be read is set aside under another name, so that the next write does not destroy it, and the peer begins anew.
  */
-import { mkdir, readFile, rename, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { asShoalError, ShoalError, systemCode } from '../../common/core/errors.js';
 import { STATE_FILE_MAX_BYTES } from '../../common/core/limits.js';
@@ -10,7 +10,7 @@ import { removeLeftovers, writeFileAtomic } from '../../common/node/atomic-write
 import { emptyState, formatState, parseState, type ServeState } from './state-format.js';
 
 const STATE_NAME = 'state.json';
-const DAMAGED_NAME = 'state.damaged.json';
+const DAMAGED_NAME = 'state.damaged';
 
 export class StateFile {
   readonly #path: string;
@@ -35,7 +35,7 @@ export class StateFile {
     const found = await readState(path);
     if (found.kind === 'state') return { file, state: found.state };
     if (found.kind === 'damaged') {
-      const aside = join(folder, DAMAGED_NAME);
+      const aside = await freeName(folder);
       await rename(path, aside).catch((error: unknown) => refuse(path, error));
       options.note(`${path} is damaged, or of another version; it is ${aside} now, and what was kept has to be shared anew.`);
     }
@@ -57,11 +57,23 @@ export class StateFile {
   }
 }
 
+/** Where a damaged state goes: what was set aside before may be all that there is of what a person shared. */
+async function freeName(folder: string): Promise<string> {
+  const taken = new Set(await readdir(folder).catch((error: unknown) => refuse(folder, error)));
+  for (let number = 1; ; number += 1) {
+    const name = number === 1 ? `${DAMAGED_NAME}.json` : `${DAMAGED_NAME}.${number}.json`;
+    if (!taken.has(name)) return join(folder, name);
+  }
+}
+
 type Found = { readonly kind: 'state'; readonly state: ServeState } | { readonly kind: 'absent' | 'damaged' };
 
 async function readState(path: string): Promise<Found> {
   try {
-    const { size } = await stat(path);
+    const stats = await stat(path);
+    // A pipe would be waited for without end.
+    if (!stats.isFile()) throw new ShoalError('IO', 'environment', 'it is no file');
+    const { size } = stats;
     const state = size > STATE_FILE_MAX_BYTES ? undefined : parseState(await readFile(path, 'utf8'));
     return state === undefined ? { kind: 'damaged' } : { kind: 'state', state };
   } catch (error) {

@@ -28,8 +28,8 @@ export class TargetLock {
   static async take(path: string, refusal: (pid: string) => ShoalError = beingFetched): Promise<TargetLock> {
     takerCount += 1;
     const own = `${path}.${process.pid}.${takerCount}`;
-    await writeFile(own, ownToken());
     try {
+      await writeFile(own, ownToken());
       for (let tries = 0; tries < TAKEOVERS_MAX_COUNT; tries += 1) {
         // A link appears whole or not at all, with the holder's name in it.
         if (await tryLink(own, path)) return new TargetLock(path);
