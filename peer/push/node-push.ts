@@ -24,6 +24,8 @@ import { type ReplicationOptions, Replicator } from './replicator.js';
 
 /** How long a receiver of a copy that is gone or busy is tried again, before another one is chosen. */
 const COPY_TIMEOUT_MS = 30_000;
+/** How long one may take the offer and get no further: ten others that never come may be before it, at a minute each. */
+const COPY_STALL_MS = 600_000;
 
 export interface NodePushPorts {
   /** For trackers. */
@@ -149,7 +151,8 @@ export class NodePush {
     this.#known = known;
     const push = (content: PushContent, address: PeerAddress, signal: AbortSignal) => {
       const offer = this.#offer(content, group);
-      return pushToPeer(this.#connecting, { address, offer, signal, timeoutMs: COPY_TIMEOUT_MS, onState: () => undefined });
+      const patience = { timeoutMs: COPY_TIMEOUT_MS, stallMs: COPY_STALL_MS };
+      return pushToPeer(this.#connecting, { address, offer, signal, ...patience, onState: () => undefined });
     };
     this.#replicator = new Replicator(
       {

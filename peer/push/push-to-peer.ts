@@ -25,6 +25,8 @@ export interface PushToPeer {
   readonly offer: PushOffer;
   /** How long a receiver that is gone or busy is tried again. */
   readonly timeoutMs: number;
+  /** How long a receiver that answers may get no further before it has failed; for ever where it is left out. */
+  readonly stallMs?: number;
   readonly onState: (state: PushState) => void;
   /** Its reason is a `ShoalError`; what the receiver has it keeps. */
   readonly signal: AbortSignal;
@@ -33,10 +35,11 @@ export interface PushToPeer {
 /** Resolves when the receiver has all of it. Throws why it has not, and the signal's reason. */
 export async function pushToPeer(ports: PeerConnectionPorts, push: PushToPeer): Promise<void> {
   const { clock } = ports;
-  const { offer, timeoutMs, onState, signal, address } = push;
+  const { offer, timeoutMs, stallMs = Number.POSITIVE_INFINITY, onState, signal, address } = push;
   let connection: PeerConnection | undefined;
   let takenMs = clock.nowMs();
   let pauseMs = ASK_FIRST_MS;
+  const furthest = { haveChunks: 0, atMs: takenMs };
   try {
     for (;;) {
       signal.throwIfAborted();
@@ -47,6 +50,8 @@ export async function pushToPeer(ports: PeerConnectionPorts, push: PushToPeer): 
         onState(state);
         if (state.state === 'done') return;
         if (state.state === 'failed') throw failure(address, state);
+        if (state.haveChunks > furthest.haveChunks) Object.assign(furthest, { haveChunks: state.haveChunks, atMs: takenMs });
+        if (takenMs - furthest.atMs >= stallMs) throw stalled(address);
       } catch (error) {
         const shoal = asShoalError(error);
         if (signal.aborted) throw signal.reason;
@@ -68,6 +73,10 @@ class ReceiverFailure extends ShoalError {}
 function failure(address: PeerAddress, { code, text }: PushState): ShoalError {
   const why = text ?? 'It does not say why.';
   return new ReceiverFailure(code ?? 'INTERNAL', 'remote', `${formatPeerAddress(address)} did not get it: ${why}`);
+}
+
+function stalled(address: PeerAddress): ShoalError {
+  return new ReceiverFailure('NETWORK', 'remote', `${formatPeerAddress(address)} took the offer and gets no further with it.`);
 }
 
 /** An error that says whose it is. */
