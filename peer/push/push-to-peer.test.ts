@@ -86,3 +86,9 @@ test('one that gets further may take as long as it needs', async () => {
   expect(code).toBe('DISK_FULL');
   expect(tookMs).toBeGreaterThan(2 * STALL_MS);
 });
+
+test('one that says it is done, and names fewer chunks than there are, has not got it', async () => {
+  const none = await pushed({ state: 'done', haveChunks: 0, chunkCount: 0 });
+  const some = await pushed({ state: 'done', haveChunks: 1, chunkCount: 2 });
+  expect([none.code, some.code]).toEqual(['PROTOCOL', 'PROTOCOL']);
+});

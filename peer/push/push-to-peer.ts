@@ -5,6 +5,7 @@
  *        ▲                    │
  *        └──── lost, busy ────┘  for `timeoutMs` since it last took the offer, then it has failed
  */
+import { chunkCount } from '../../common/core/chunks.js';
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import { formatPeerAddress, type PeerAddress } from '../../common/core/peer-address.js';
 import type { PushState } from '../../common/wire/peer-documents.js';
@@ -48,7 +49,7 @@ export async function pushToPeer(ports: PeerConnectionPorts, push: PushToPeer): 
         const state = await answered(ports, connection, offer, signal);
         takenMs = clock.nowMs();
         onState(state);
-        if (state.state === 'done') return;
+        if (state.state === 'done') return checkDone(push, state);
         if (state.state === 'failed') throw failure(address, state);
         if (state.haveChunks > furthest.haveChunks) Object.assign(furthest, { haveChunks: state.haveChunks, atMs: takenMs });
         if (takenMs - furthest.atMs >= stallMs) throw stalled(address);
@@ -65,6 +66,13 @@ export async function pushToPeer(ports: PeerConnectionPorts, push: PushToPeer): 
   } finally {
     connection?.close(new ShoalError('STOPPED', 'local', 'The push is over.'));
   }
+}
+
+/** Whoever says that it is done has all of it: a file has at least the chunks of its size, a folder those of its index and more. Throws `PROTOCOL`. */
+function checkDone({ address, offer }: PushToPeer, { haveChunks, chunkCount: count }: PushState): void {
+  if (haveChunks === count && count >= chunkCount(offer.sizeBytes)) return;
+  const told = `it is done with ${haveChunks} of ${count} chunks, and there are ${chunkCount(offer.sizeBytes)}`;
+  throw new ReceiverFailure('PROTOCOL', 'remote', `${formatPeerAddress(address)} says that ${told}.`);
 }
 
 /** The receiver took the offer and did not get it: trying again is not for this run. */

@@ -109,7 +109,10 @@ class Inbox {
 
   closed(): void {
     this.#isOver = true;
-    const text = 'The running peer has ended. Run the same command again; what is verified is kept.';
+    const text =
+      this.#hello === undefined
+        ? 'The running peer takes no more commands at the moment, or is just ending; try again in a moment.'
+        : 'The running peer has ended. Run the same command again; what is verified is kept.';
     this.fail(new ShoalError('NETWORK', 'environment', text));
     for (const tell of this.#onEnd) tell();
   }

@@ -61,7 +61,7 @@ const CHANGES: Readonly<Record<string, 'puts' | 'takes'>> = {
 };
 
 /** Requests that take more work than a forged one shall cause. */
-const COSTLY: readonly string[] = ['SEARCH', 'LIST', 'PEERS'];
+const COSTLY: readonly string[] = ['INFO', 'SEARCH', 'LIST', 'PEERS'];
 
 /** A reply without its header and its last LF. */
 const ROOM = { maxBytes: INDEX_DATAGRAM_MAX_BYTES - INDEX_HEADER_BYTES };
