@@ -53,6 +53,15 @@ describe('trouble', () => {
     expectFailure(await fetch('x', '--bogus'), 2, /--bogus/);
     expectFailure(await fetch('x', '--timeout', 'soon'), 2, /duration/);
     expectFailure(await shop.run('peer', ['share', shop.path('not there')]), 3, /not there/);
+    expectFailure(await shop.run('peer', ['list', '--local', '--peer', '127.0.0.1:1']), 2, /one of the two/);
+    // Also where nothing is taken yet, a wrong word of what is taken is told.
+    expectFailure(await shop.run('peer', ['serve', '--accept-quota', 'much']), 2, /--accept-quota takes a size/);
+  });
+
+  test('a file where pushes are to be put: 13', async () => {
+    await writeFile(shop.path('in the way'), 'mine');
+    const serve = ['serve', '--tracker', tracker.address, '--accept', '--accept-dir', shop.path('in the way')];
+    expectFailure(await shop.run('peer', serve), 13, /in the way: a file and a folder/);
   });
 
   test('a different file that is there: 13, untouched; --overwrite replaces it', async () => {

@@ -33,6 +33,8 @@ export const listCommand: CommandSpec = {
 async function runList(input: CommandInput): Promise<number> {
   const maxCount = maxOf(input);
   const peer = input.text('peer');
+  if (input.switch('local') === true && peer !== undefined)
+    throw new ShoalError('USAGE', 'local', '--local asks the peer of this machine, and --peer another one: give one of the two.');
   if (input.switch('local') === true) return listLocal(input, maxCount);
   if (peer !== undefined) return listPeer(input, peer, maxCount);
   const answer = await askTrackers(input, (directory) => directory.list(maxCount));

@@ -72,7 +72,9 @@ async function runPush(input: CommandInput): Promise<number> {
   const failure = worstFailure(ends);
   if (failure === undefined) return 0;
   const failed = failedNames(ends);
-  const message = `${failed.length} of ${ends.filter(({ isReplaced }) => !isReplaced).length} peers do not have it: ${failed.join(', ')}.`;
+  const wantedCount = ends.filter(({ isReplaced }) => !isReplaced).length;
+  const whoHasNot = wantedCount === 1 ? 'The peer does' : `${failed.length} of ${wantedCount} peers do`;
+  const message = `${whoHasNot} not have it: ${failed.join(', ')}.`;
   throw new ShoalError(failure.code, failure.fault, message, failure);
 }
 

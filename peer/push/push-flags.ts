@@ -78,8 +78,10 @@ export interface PushFlagOptions {
 export function pushOptionsOf(input: CommandInput): PushFlagOptions {
   const group = groupOf(input);
   const replicate = replicateOf(input);
+  // Read also where nothing is taken, so that a wrong value is told before it counts.
+  const policy = policyOf(input);
   return {
-    ...(input.switch('accept') === true ? { accept: policyOf(input) } : {}),
+    ...(input.switch('accept') === true ? { accept: policy } : {}),
     ...(group === undefined ? {} : { group }),
     ...(replicate === undefined ? {} : { replicate }),
   };

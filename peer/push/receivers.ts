@@ -84,7 +84,7 @@ export function chooseReceivers(
     throw new ShoalError(
       'NOT_FOUND',
       'remote',
-      `--to ${wish.count} needs ${wish.count} peers that take pushes, have room and do not have it yet; ${found} known to the tracker.`,
+      `--to ${wish.count} needs ${wish.count === 1 ? 'a peer that takes pushes, has room and does' : `${wish.count} peers that take pushes, have room and do`} not have it yet; ${found} known to the tracker.`,
     );
   }
   for (const address of free.slice(0, wish.count)) chosen.set(formatPeerAddress(address), address);

@@ -34,6 +34,7 @@ export function diskErrorOfCode(code: string, path: string, message: string, cau
         `${path} is a symbolic link, which is never followed; move it elsewhere.`,
         cause,
       );
+    case 'EEXIST':
     case 'EISDIR':
     case 'ENOTDIR':
       return new ShoalError(
