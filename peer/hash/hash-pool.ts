@@ -81,6 +81,8 @@ export class HashPool {
       name: 'runTask',
       concurrentTasksPerWorker: TASKS_PER_WORKER_COUNT,
       workerData: setup,
+      // Where piscina may require an ES module, Node ends the whole process if the thread is stopped in the middle of that; an import it survives.
+      execArgv: ['--no-experimental-require-module'],
       recordTiming: false,
       resourceLimits: WORKER_LIMITS,
     });
