@@ -101,12 +101,22 @@ describe('parseHostPort', () => {
     expect(formatHostPort(parseHostPort(written, 1))).toBe(expected);
   });
 
-  test.each(['', ':80', 'host:', 'host:0', 'host:70000', 'host:x', 'a b', 'http://host', '[::1', '[host]:80', '[1.2.3.4]:80'])(
-    'refuses "%s" as a mistake in typing',
-    (text) => {
-      expect(errorCode(() => parseHostPort(text, 4700))).toBe('USAGE');
-    },
-  );
+  test.each([
+    '',
+    '--quiet',
+    ':80',
+    'host:',
+    'host:0',
+    'host:70000',
+    'host:x',
+    'a b',
+    'http://host',
+    '[::1',
+    '[host]:80',
+    '[1.2.3.4]:80',
+  ])('refuses "%s" as a mistake in typing', (text) => {
+    expect(errorCode(() => parseHostPort(text, 4700))).toBe('USAGE');
+  });
 });
 
 test('isLoopback knows this machine by its canonical addresses', () => {
