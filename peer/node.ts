@@ -2,12 +2,11 @@
  * A peer, put together: hash pool and cache, share index, server, announcer, and fetches that serve what they have. Everything with
  * time, chance or a socket comes in through ports. Closed in reverse order of creation.
  */
-import { ShoalError } from '../common/core/errors.js';
+import { invariant } from '../common/core/errors.js';
 import type { FileName } from '../common/core/file-name.js';
 import type { HashName } from '../common/core/hash.js';
-import { UPLOAD_SLOTS_MIN_COUNT } from '../common/core/limits.js';
 import type { HostPort, PeerAddress } from '../common/core/peer-address.js';
-import { formatPeerAddress, parsePeerAddress, parsePort } from '../common/core/peer-address.js';
+import { formatPeerAddress } from '../common/core/peer-address.js';
 import type { Clock } from '../common/ports/clock.js';
 import type { DatagramPort } from '../common/ports/datagram.js';
 import type { LoadPort } from '../common/ports/load.js';
@@ -15,21 +14,20 @@ import type { Dialer, ListenPort } from '../common/ports/net.js';
 import type { Random } from '../common/ports/random.js';
 import type { PeerStatus } from '../common/wire/peer-documents.js';
 import type { ContentRef } from '../common/wire/peer-lines.js';
-import { Announcer, type AnnouncerEvents } from './discovery/announcer.js';
-import { fetchContent } from './fetch/fetch-content.js';
+import { announcedPort, checkAnnounce } from './announce-option.js';
+import { Announcer, type AnnouncerEvents, type AnnouncerOptions } from './discovery/announcer.js';
 import type { FetchResult } from './fetch/fetch-events.js';
-import type { FetchOptions } from './fetch/fetch-session.js';
-import type { OfferPorts } from './fetch/offer.js';
 import { HashCache } from './hash/hash-cache.js';
 import { HashPool } from './hash/hash-pool.js';
+import { KeptFetches, type NodeFetchOptions } from './kept-fetches.js';
+import type { FrontDesk } from './net/front-desk.js';
 import { drawProcessId } from './net/introduction.js';
-import { createNodeDesk } from './net/node-desk.js';
 import { type RateLimitOptions, RateLimits } from './net/rate-limits.js';
-import { ChunkServer } from './net/server.js';
 import { throttledDialer, throttledListener } from './net/throttle.js';
-import { NodePush, type PushContent, type PushOptions } from './push/node-push.js';
+import { type NodeServerOptions, openNodeServer, type Shelf } from './node-server.js';
+import { NodePush, type NodePushPorts, type PushContent, type PushOptions } from './push/node-push.js';
 import type { ReceiverEnd } from './push/push-all.js';
-import type { PushEvents, PushInbox } from './push/push-inbox.js';
+import type { PushEvents } from './push/push-inbox.js';
 import type { PushPolicy } from './push/push-policy.js';
 import type { ReplicationOptions } from './push/replicator.js';
 import { ChunkReader } from './share/chunk-reader.js';
@@ -109,82 +107,101 @@ export interface PeerNode {
   close(): Promise<void>;
 }
 
-export type NodeFetchOptions = FetchOptions & {
-  /** Whether it is served on when it is there. */
-  readonly isKept: boolean;
-};
-
 /**
  * Throws `USAGE` for a bad `announce`, `NETWORK` or `DENIED` where the port cannot be had, and what stands against the folder that pushes
  * go to.
  */
 export async function createNode(ports: NodePorts, options: NodeOptions): Promise<PeerNode> {
   if (options.announce !== undefined) checkAnnounce(options.announce);
-  const { events, hashName, host, port, cacheFolder, threadCount } = options;
-  const limits = options.limits === undefined ? undefined : new RateLimits(ports.clock, options.limits);
-  const peerDialer = limits === undefined ? ports.dialer : throttledDialer(ports.dialer, limits);
-  const listener = limits === undefined ? ports.listener : throttledListener(ports.listener, limits);
-  const index = new ShareIndex();
-  const introductions = new Introductions();
-  const id = drawProcessId(ports.random);
-  let sharing: Sharing | undefined;
-  const reader = new ChunkReader({ changed: (content) => sharing?.withdraw(content) });
-  let pushing: NodePush | undefined;
-  const receiver = {
-    push: async (...offer: Parameters<PushInbox['push']>) => (pushing?.inbox ?? notYet()).push(...offer),
-    acceptBytes: () => pushing?.inbox?.acceptBytes ?? 0,
-  };
-  const desk = createNodeDesk({
-    load: () => server.load,
-    fileCount: () => index.count,
-    upBytesPerSecond: options.limits?.upBytesPerSecond,
-    ...(options.accept === undefined ? {} : { receiver }),
-    ...(options.group === undefined ? {} : { group: options.group }),
-  });
+  const { peerDialer, listener } = limitedPorts(ports, options.limits);
+  // Made after what calls them.
+  const later: { sharing?: Sharing; pushing?: NodePush; fetches?: KeptFetches } = {};
+  const reader = new ChunkReader({ changed: (content) => later.sharing?.withdraw(content) });
+  const shelf: Shelf = { index: new ShareIndex(), reader, introductions: new Introductions(), id: drawProcessId(ports.random) };
   // First what can fail and holds the process alive: nothing else has to be closed when the port cannot be had.
-  const server = await ChunkServer.listen(
-    { listener, clock: ports.clock, index, reader },
-    {
-      host,
-      port,
-      id,
-      desk,
-      // A link that is known to be narrow is full with the fewest.
-      ...(options.limits?.upBytesPerSecond === undefined ? {} : { uploadSlotCount: UPLOAD_SLOTS_MIN_COUNT }),
-      served: (content, bytes) => events.served(content, bytes),
-      peerSeen: (root, address) => introductions.seen(root, address),
-    },
-  );
-  // A fetch has no use for the cache, and opening a large one takes time.
-  let opening: Promise<HashCache> | undefined;
-  const cache = () => {
-    opening ??= HashCache.open({ folder: cacheFolder, epochNowMs: ports.epochNowMs, note: events.note });
-    return opening;
-  };
-  const pool = new HashPool(threadCount === undefined ? {} : { threadCount });
+  const serving = { listener, clock: ports.clock };
+  const { server, desk } = await openNodeServer(serving, serverOptionsOf(options), shelf, () => later.pushing?.inbox);
+  const pool = new HashPool(options.threadCount === undefined ? {} : { threadCount: options.threadCount });
+  const port = announcedPort(options.announce) ?? server.local.port;
   const ownAddresses = new Set<string>();
-  const servedPort = announcedPort(options.announce) ?? server.local.port;
-  const pushPorts = {
+  const pushPorts: NodePushPorts = {
     ...ports,
     peerDialer,
     slots: pool.slots,
-    index,
-    fetch: (how: FetchOptions) => fetch({ ...how, isKept: true }),
-    seed: (result: FetchResult) => seed(result),
-    peerSeen: introductions.seen.bind(introductions),
-    shares: () => made.list(),
+    index: shelf.index,
+    fetch: (how) => made(later.fetches).fetch({ ...how, isKept: true }),
+    seed: (result) => made(later.fetches).seed(result),
+    peerSeen: (root, address) => shelf.introductions.seen(root, address),
+    shares: () => made(later.sharing).list(),
     ownAddresses: () => ownAddresses,
   };
   // Before trackers hear of this peer, since they are told at once what it takes.
-  const opened = await NodePush.open(pushPorts, { ...options, port: servedPort }).catch(async (error: unknown) => {
+  const pushing = await NodePush.open(pushPorts, { ...options, port }).catch(async (error: unknown) => {
     await pool.close();
     await server.close();
     throw error;
   });
-  pushing = opened;
-  const announcer = new Announcer(ports, {
-    trackers: options.trackers,
-    address: options.announce ?? `*:${server.local.port}`,
+  later.pushing = pushing;
+  const announcer = new Announcer(ports, announcerOptionsOf(options, server.local.port, desk, ownAddresses));
+  const cache = new LateCache(ports, options);
+  const { hashName, isFolderOnly, events } = options;
+  const indexer = new Indexer({ pool, cache: () => cache.open(), clock: ports.clock }, { hashName });
+  const sharing = new Sharing({ ...shelf, clock: ports.clock, indexer, announcer }, { isFolderOnly, events });
+  later.sharing = sharing;
+  const fetches = new KeptFetches({ ...ports, peerDialer, pool }, { shelf, announcer, sharing, port });
+  later.fetches = fetches;
+  const close = async (): Promise<void> => {
+    await pushing.close();
+    sharing.close();
+    await announcer.close();
+    await pool.close();
+    await cache.close();
+    await server.close();
+    reader.close();
+  };
+  let closing: Promise<void> | undefined;
+  return {
+    local: server.local,
+    share: (paths, news) => sharing.share(paths, news),
+    unshare: (path) => fetches.unshare(path),
+    shares: () => sharing.list(),
+    serves: (content) => shelf.index.find(content) !== undefined,
+    settled: () => announcer.settled(),
+    fetch: (how) => fetches.fetch(how),
+    seed: (result, news) => fetches.seed(result, news),
+    status: () => desk.status(),
+    pushable: (name) => pushing.pushable(name),
+    push: (how) => pushing.push(how),
+    close: () => {
+      closing ??= close();
+      return closing;
+    },
+  };
+}
+
+/** What peers are talked to through. */
+function limitedPorts({ dialer, listener, clock }: NodePorts, limits: RateLimitOptions | undefined) {
+  if (limits === undefined) return { peerDialer: dialer, listener };
+  const rates = new RateLimits(clock, limits);
+  return { peerDialer: throttledDialer(dialer, rates), listener: throttledListener(listener, rates) };
+}
+
+function serverOptionsOf({ host, port, limits, accept, group, events }: NodeOptions): NodeServerOptions {
+  const isAccepting = accept !== undefined;
+  const served = events.served.bind(events);
+  return { host, port, upBytesPerSecond: limits?.upBytesPerSecond, isAccepting, group, served };
+}
+
+/** `ownAddresses` takes in what trackers know this node by. */
+function announcerOptionsOf(
+  { trackers, announce, events }: NodeOptions,
+  port: number,
+  desk: FrontDesk,
+  ownAddresses: Set<string>,
+): AnnouncerOptions {
+  return {
+    trackers,
+    address: announce ?? `*:${port}`,
     state: () => desk.status(),
     events: {
       registered: (content, address, tracker) => {
@@ -195,93 +212,31 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
       trackerLost: events.trackerLost.bind(events),
       trackerBack: events.trackerBack.bind(events),
     },
-  });
-  const indexer = new Indexer({ pool, cache, clock: ports.clock }, { hashName });
-  const made = new Sharing(
-    { clock: ports.clock, indexer, index, reader, announcer },
-    { isFolderOnly: options.isFolderOnly, events },
-  );
-  sharing = made;
-  const kept = new Set<string>();
-  const keep: OfferPorts['keep'] = (kind, path, contents) => {
-    kept.add(path);
-    made.keep(kind, path, contents);
-  };
-  const offering = {
-    index: {
-      add: (content: SharedContent) => index.add(content),
-      remove: (content: SharedContent) => {
-        // A later fetch may put another file where this one was.
-        reader.forget(content);
-        return index.remove(content);
-      },
-    },
-    announcer,
-    introduction: { port: servedPort, id },
-    onPeerSeen: introductions.watch.bind(introductions),
-  };
-
-  let closing: Promise<void> | undefined;
-  const close = async (): Promise<void> => {
-    await pushing?.close();
-    made.close();
-    await announcer.close();
-    await pool.close();
-    await (await opening)?.close();
-    await server.close();
-    reader.close();
-  };
-  const fetch: PeerNode['fetch'] = ({ isKept, ...fetchOptions }) => {
-    const offered = { ...offering, keep: isKept ? keep : undefined };
-    return fetchContent({ ...ports, peerDialer, pool, offering: offered }, fetchOptions);
-  };
-  const seed: PeerNode['seed'] = async ({ type, path, name }, news) => {
-    if (!kept.has(path)) await made.shareAs(type, path, name, news);
-  };
-  return {
-    local: server.local,
-    share: (paths, news) => made.share(paths, news),
-    fetch,
-    unshare: (path) => {
-      kept.delete(path);
-      return made.unshare(path);
-    },
-    shares: () => made.list(),
-    serves: (content) => index.find(content) !== undefined,
-    settled: () => announcer.settled(),
-    status: () => desk.status(),
-    seed,
-    pushable: (name) => opened.pushable(name),
-    push: (pushOptions) => opened.push(pushOptions),
-    close: () => {
-      closing ??= close();
-      return closing;
-    },
   };
 }
 
-function notYet(): never {
-  throw new ShoalError('BUSY', 'local', 'This peer is just starting.');
-}
+/** The hash cache, opened when it is first needed: a fetch has no use for it, and opening a large one takes time. */
+class LateCache {
+  readonly #open: () => Promise<HashCache>;
+  #opening: Promise<HashCache> | undefined;
 
-/** The port that others reach this peer at, where it is not the one that is listened on. */
-function announcedPort(announce: string | undefined): number | undefined {
-  return announce === undefined ? undefined : parsePort(announce.slice(announce.lastIndexOf(':') + 1));
-}
-
-/** Throws `USAGE`. Names are not resolved: a tracker never would, and an address that is wrong tomorrow is of no use. */
-function checkAnnounce(text: string): void {
-  const refuse = (): never => {
-    const example = '203.0.113.5:4701, [2001:db8::5]:4701 or *:4701';
-    throw new ShoalError('USAGE', 'local', `--announce takes an IP address and a port (${example}), not "${text}".`);
-  };
-  if (text.startsWith('*:')) {
-    if (parsePort(text.slice(2)) === undefined) refuse();
-    return;
+  constructor({ epochNowMs }: NodePorts, { cacheFolder: folder, events: { note } }: NodeOptions) {
+    this.#open = () => HashCache.open({ folder, epochNowMs, note });
   }
-  try {
-    parsePeerAddress(text);
-  } catch {
-    refuse();
+
+  open(): Promise<HashCache> {
+    this.#opening ??= this.#open();
+    return this.#opening;
   }
+
+  async close(): Promise<void> {
+    // What could not be opened was told to whoever asked for it.
+    await (await this.#opening?.catch(() => undefined))?.close();
+  }
+}
+
+/** What is made by the time that anybody can call for it. */
+function made<Part>(part: Part | undefined): Part {
+  invariant(part !== undefined, 'a node is whole before it takes a push');
+  return part;
 }
