@@ -45,7 +45,7 @@ export async function pushToPeer(ports: PeerConnectionPorts, push: PushToPeer): 
     for (;;) {
       signal.throwIfAborted();
       try {
-        connection ??= await PeerConnection.connect(ports, address, ANSWER_MS);
+        connection ??= await PeerConnection.connect(ports, address, ANSWER_MS, signal);
         const state = await answered(ports, connection, offer, signal);
         takenMs = clock.nowMs();
         onState(state);
