@@ -1,6 +1,7 @@
 /** Flags that several commands of `peer` share, and how their values are read. */
 import type { CommandInput, FlagSpec } from '../../common/cli/command-spec.js';
 import { ShoalError } from '../../common/core/errors.js';
+import { HASH_NAMES, type HashName, isHashName } from '../../common/core/hash.js';
 import { RATE_LIMIT_MIN_BYTES, TRACKERS_MAX_COUNT } from '../../common/core/limits.js';
 import { formatHostPort, type HostPort, parseHostPort, parsePort } from '../../common/core/peer-address.js';
 import { parseBytes } from '../../common/core/units.js';
@@ -41,6 +42,13 @@ export const SERVE_FLAGS: readonly FlagSpec[] = [
   { name: 'announce', type: 'text', value: 'ip:port', help: 'address that others reach this peer at, if not where it is seen' },
 ];
 
+/** What a command shares where it is given no path, and how. */
+export const CONTENT_FLAGS: readonly FlagSpec[] = [
+  { name: 'directory', type: 'text', value: 'DIR', help: 'folder to share where no path is given', isPath: true },
+  { name: 'folder-only', type: 'switch', help: 'register a folder, and not each of its files' },
+  { name: 'hash', type: 'text', value: 'name', help: 'hash function', default: 'blake3', choices: HASH_NAMES },
+];
+
 /** How fast a process may be, in all and with each other machine. */
 export const LIMIT_FLAGS: readonly FlagSpec[] = [
   { name: 'limit-down', type: 'text', value: 'RATE', help: 'most bytes a second that are received, in all: 10M, 500k, 1.5MiB/s' },
@@ -69,6 +77,24 @@ export function serveOptionsOf(input: CommandInput): ServeOptions {
   const port = text === '0' ? 0 : parsePort(text);
   if (port === undefined) throw new ShoalError('USAGE', 'local', `--port takes a number from 0 to 65535, not "${text}".`);
   return { host: input.text('host') ?? '0.0.0.0', port, announce: input.text('announce') };
+}
+
+export interface ContentOptions {
+  /** As they were given; empty where nothing is to be shared. */
+  readonly paths: readonly string[];
+  readonly hashName: HashName;
+  readonly isFolderOnly: boolean;
+}
+
+/** The paths of a command, and the values of CONTENT_FLAGS. */
+export function contentOptionsOf(input: CommandInput): ContentOptions {
+  const directory = input.text('directory');
+  const hashName = input.text('hash');
+  return {
+    paths: input.args.length > 0 ? input.args : directory === undefined ? [] : [directory],
+    hashName: isHashName(hashName) ? hashName : 'blake3',
+    isFolderOnly: input.switch('folder-only') === true,
+  };
 }
 
 /** The values of LIMIT_FLAGS, or `undefined` where nothing is limited. Throws `USAGE`. */

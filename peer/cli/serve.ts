@@ -2,9 +2,10 @@
 import { resolve } from 'node:path';
 import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js';
 import { ShoalError } from '../../common/core/errors.js';
-import { HASH_NAMES, isHashName } from '../../common/core/hash.js';
 import { PUSH_FLAGS, pushOptionsOf } from '../push/push-flags.js';
 import {
+  CONTENT_FLAGS,
+  contentOptionsOf,
   JSON_FLAG,
   LIMIT_FLAGS,
   limitsOf,
@@ -21,18 +22,7 @@ export const serveCommand: CommandSpec = {
   name: 'serve',
   summary: 'stay: share, keep sharing what is fetched, and do the work of the other commands',
   args: [{ name: 'path', help: 'files and folders to share while it runs', isOptional: true, isVariadic: true, isPath: true }],
-  flags: [
-    TRACKER_FLAG,
-    UDP_FLAG,
-    ...SERVE_FLAGS,
-    { name: 'directory', type: 'text', value: 'DIR', help: 'folder to share where no path is given', isPath: true },
-    { name: 'folder-only', type: 'switch', help: 'register a folder, and not each of its files' },
-    { name: 'hash', type: 'text', value: 'name', help: 'hash function', default: 'blake3', choices: HASH_NAMES },
-    ...LIMIT_FLAGS,
-    ...PUSH_FLAGS,
-    JSON_FLAG,
-    QUIET_FLAG,
-  ],
+  flags: [TRACKER_FLAG, UDP_FLAG, ...SERVE_FLAGS, ...CONTENT_FLAGS, ...LIMIT_FLAGS, ...PUSH_FLAGS, JSON_FLAG, QUIET_FLAG],
   examples: [
     'peer serve --tracker 192.168.1.5:4700',
     'peer serve /data/shared --limit-up 10M --port 4701',
@@ -43,17 +33,14 @@ export const serveCommand: CommandSpec = {
 };
 
 async function runServe(input: CommandInput): Promise<number> {
-  const directory = input.text('directory');
-  const given = input.args.length > 0 ? input.args : directory === undefined ? [] : [directory];
-  const hashName = input.text('hash');
+  const content = contentOptionsOf(input);
   const options = {
-    paths: given.map((path) => resolve(path)),
+    ...content,
+    paths: content.paths.map((path) => resolve(path)),
     ...serveOptionsOf(input),
     limits: limitsOf(input),
     isUdp: input.switch('udp') === true,
     push: pushOptionsOf(input),
-    hashName: isHashName(hashName) ? hashName : 'blake3',
-    isFolderOnly: input.switch('folder-only') === true,
     isJson: input.switch('json') === true,
     isQuiet: input.switch('quiet') === true,
     trackers: await trackersToUse(input),

@@ -1,9 +1,10 @@
 /** `peer share`: reads its flags and shares until a signal comes. */
 import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js';
 import { ShoalError } from '../../common/core/errors.js';
-import { HASH_NAMES, isHashName } from '../../common/core/hash.js';
 import { checkPaths } from '../share/scan.js';
 import {
+  CONTENT_FLAGS,
+  contentOptionsOf,
   JSON_FLAG,
   LIMIT_FLAGS,
   limitsOf,
@@ -28,9 +29,7 @@ export const shareCommand: CommandSpec = {
     TRACKER_FLAG,
     UDP_FLAG,
     ...SERVE_FLAGS,
-    { name: 'directory', type: 'text', value: 'DIR', help: 'folder to share where no path is given', isPath: true },
-    { name: 'folder-only', type: 'switch', help: 'register a folder, and not each of its files' },
-    { name: 'hash', type: 'text', value: 'name', help: 'hash function', default: 'blake3', choices: HASH_NAMES },
+    ...CONTENT_FLAGS,
     ...LIMIT_FLAGS,
     { name: 'stay', type: 'switch', help: 'hand it to the running peer for good, and return' },
     NODE_FLAG,
@@ -48,24 +47,20 @@ export const shareCommand: CommandSpec = {
 };
 
 async function runShare(input: CommandInput): Promise<number> {
-  const directory = input.text('directory');
-  const paths = input.args.length > 0 ? input.args : directory === undefined ? [] : [directory];
-  if (paths.length === 0) {
+  const content = contentOptionsOf(input);
+  if (content.paths.length === 0) {
     throw new ShoalError(
       'USAGE',
       'local',
       'Nothing to share: name a file or a folder, or set directory= in the configuration file.',
     );
   }
-  const hashName = input.text('hash');
   const options = {
-    paths,
+    ...content,
     trackers: trackersOf(input),
     ...serveOptionsOf(input),
     limits: limitsOf(input),
     isUdp: input.switch('udp') === true,
-    hashName: isHashName(hashName) ? hashName : 'blake3',
-    isFolderOnly: input.switch('folder-only') === true,
     isJson: input.switch('json') === true,
     isQuiet: input.switch('quiet') === true,
   } as const;
@@ -81,7 +76,7 @@ async function runShare(input: CommandInput): Promise<number> {
       const text = 'No peer runs here that could go on sharing it as these flags say. "peer serve" starts one.';
       throw new ShoalError('USAGE', 'local', text);
     }
-    await checkPaths(paths);
+    await checkPaths(content.paths);
     return await runSharing({ ...options, trackers: await trackersToUse(input) }, stop);
   } finally {
     stop.close();
