@@ -126,6 +126,11 @@ describe('a peer that stays', () => {
     expect((await shop.run('peer', ['peers', '--tracker', tracker])).stdout).not.toContain(nodePort(second.address));
   });
 
+  test('a path that is not there is told before it says that it is ready', async () => {
+    const { code, stdout } = await shop.run('peer', ['serve', 'nosuch', '--tracker', tracker]);
+    expect({ code, stdout }).toEqual({ code: 3, stdout: '' });
+  });
+
   test('a fetch that its command gives up stops, and goes on at the next', async () => {
     await serve();
     await file('slow.bin');

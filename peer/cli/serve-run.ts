@@ -14,6 +14,7 @@ import { NewsBoard } from '../serve/news-board.js';
 import { controlPathOf, stateFolderOf } from '../serve/serve-paths.js';
 import { ServingNode } from '../serve/serving-node.js';
 import { StateFile } from '../serve/state-file.js';
+import { checkPaths } from '../share/scan.js';
 import { diskError } from '../store/disk-error.js';
 import { TargetLock } from '../store/target-lock.js';
 import { createProgress } from './progress.js';
@@ -54,6 +55,8 @@ function alreadyRunning(pid: string): ShoalError {
 
 async function serveLocked(options: ServeRunOptions, folder: string, stop: StopSignal, onStop: () => void): Promise<number> {
   const { isJson, isQuiet, trackers, announce, limits, isUdp, paths, host, port, hashName, isFolderOnly, push } = options;
+  // Before it says that it is ready: whoever waits for that would take it to be so.
+  await checkPaths(paths);
   const progress = await createProgress({ isQuiet, isJson });
   // Whoever reads our output may leave; that ends no sharing.
   process.stdout.on('error', () => undefined);

@@ -80,11 +80,13 @@ export function chooseReceivers(
     }),
   ).map(({ address }) => address);
   if (free.length < wish.count && !wish.isAll) {
+    const haveCount = willing.filter(({ address }) => holders.has(formatPeerAddress(address))).length;
+    const others = haveCount === 0 ? '' : ` ${haveCount} that take pushes have it already.`;
     const found = free.length === 0 ? 'nobody who does is' : `only ${free.length} of them ${free.length === 1 ? 'is' : 'are'}`;
     throw new ShoalError(
       'NOT_FOUND',
       'remote',
-      `--to ${wish.count} needs ${wish.count === 1 ? 'a peer that takes pushes, has room and does' : `${wish.count} peers that take pushes, have room and do`} not have it yet; ${found} known to the tracker.`,
+      `--to ${wish.count} needs ${wish.count === 1 ? 'a peer that takes pushes, has room and does' : `${wish.count} peers that take pushes, have room and do`} not have it yet; ${found} known to the tracker.${others}`,
     );
   }
   for (const address of free.slice(0, wish.count)) chosen.set(formatPeerAddress(address), address);
