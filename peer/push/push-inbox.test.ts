@@ -225,7 +225,7 @@ describe('push inbox', () => {
     const peer = await bench.peer(content, { holds: (index) => index === 0 });
     const inbox = await open({ quotaBytes: content.bytes.length + CHUNK_BYTES });
     const offer = offerOf(content, peer, { id: '1'.repeat(16) });
-    await ended(inbox, offer, PUSH_PATIENCE_MS / 4);
+    await cutOff(inbox, offer);
     const left = await readdir(inFolder());
     expect(left.length).toBeGreaterThan(0);
     const tooLarge = { ...offer, name: 'huge.bin' as PushOffer['name'], sizeBytes: 1e12 };
