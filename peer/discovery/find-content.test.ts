@@ -2,7 +2,6 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { parseFileName } from '../../common/core/file-name.js';
 import { realRandom } from '../../common/node/clock.js';
 import { tcpDialer } from '../../common/node/tcp.js';
-import type { Dialer } from '../../common/ports/net.js';
 import { type LookupRow, parseLookupRow } from '../../common/wire/tracker-replies.js';
 import { JumpClock } from '../testkit/jump-clock.js';
 import { type Script, ScriptedTracker } from '../testkit/scripted-tracker.js';
@@ -67,22 +66,6 @@ describe('finding a content', () => {
     expect(contents).toHaveLength(1);
     expect(failures).toMatchObject([{ error: { code: 'NETWORK' } }]);
   });
-});
-
-test('MT1: a tracker elsewhere cannot make us dial the services of this machine; one of this machine names its peers', async () => {
-  const tracker = await ScriptedTracker.started(() => `OK 3\n127.0.0.1:6379 5 ${one}\n[::1]:22 5 ${one}\n10.0.0.1:1 5 ${one}\n`);
-  // Wherever it says that it is, it is reached here.
-  const dialer: Dialer = { dial: (to, ...rest) => tcpDialer.dial({ ...to, host: '127.0.0.1' }, ...rest) };
-  const found = await Promise.all(
-    ['10.9.9.9', 'fd00::9', '127.0.0.1', 'localhost'].map(async (host) => {
-      const trackers = [{ host, port: tracker.address.port }];
-      const finder = new ContentFinder({ dialer, clock: new JumpClock(), random: realRandom }, trackers);
-      closing.push(finder);
-      return (await finder.lookup(ref, everybody)).contents[0]?.peers.length;
-    }),
-  );
-  closing.push(tracker);
-  expect(found).toEqual([1, 1, 3, 3]);
 });
 
 describe('several trackers', () => {

@@ -7,14 +7,7 @@
  * answered or failed.
  */
 import { asShoalError, type ShoalError } from '../../common/core/errors.js';
-import {
-  canonicalIp,
-  formatHostPort,
-  formatPeerAddress,
-  type HostPort,
-  isLoopback,
-  type PeerAddress,
-} from '../../common/core/peer-address.js';
+import { formatHostPort, formatPeerAddress, type HostPort, type PeerAddress } from '../../common/core/peer-address.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { Timer } from '../../common/ports/clock.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
@@ -61,21 +54,16 @@ export class TrackerSource {
   /** `host:port`. */
   readonly name: string;
   readonly #client: TrackerClient;
-  /** It is no tracker of this machine, so what it calls 127.0.0.1 is nobody that it can know: it would have us talk to our own services. */
-  readonly #isElsewhere: boolean;
 
   constructor(client: TrackerClient) {
     this.name = formatHostPort(client.tracker);
     this.#client = client;
-    const ip = canonicalIp(client.tracker.host);
-    this.#isElsewhere = ip !== undefined && !isLoopback(ip);
   }
 
   /** Throws what stands against asking it. */
   async lookup(content: ContentRef): Promise<LookupRow[]> {
     try {
-      const rows = await this.#client.lookup(content);
-      return this.#isElsewhere ? rows.filter(({ address }) => !isLoopback(address.ip)) : rows;
+      return await this.#client.lookup(content);
     } catch (error) {
       // A tracker may say in words that nobody has it.
       if (asShoalError(error).code === 'NOT_FOUND') return [];

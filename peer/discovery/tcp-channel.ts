@@ -33,6 +33,7 @@ export class TcpChannel implements TrackerChannel {
   readonly #ports: TcpChannelPorts;
   readonly #open: OpenRequest[] = [];
   #stream: ByteStream | undefined;
+  #remoteIp: string | undefined;
   #connecting: Promise<void> | undefined;
   /** Requests that wait for the connection. */
   readonly #dialing = new Set<(error: ShoalError) => void>();
@@ -42,6 +43,10 @@ export class TcpChannel implements TrackerChannel {
   constructor(ports: TcpChannelPorts, tracker: HostPort) {
     this.#ports = ports;
     this.tracker = tracker;
+  }
+
+  get remoteIp(): string | undefined {
+    return this.#remoteIp;
   }
 
   async request(request: TrackerRequest, take: (line: string) => boolean): Promise<void> {
@@ -90,6 +95,7 @@ export class TcpChannel implements TrackerChannel {
         if (this.#stream === opened) run();
       };
       this.#stream = opened;
+      this.#remoteIp = opened.remote.ip;
       return {
         data: (bytes) => ifOurs(() => this.#receive(lines, bytes)),
         ended: () => ifOurs(() => this.#fail(this.#lost('closed the connection'))),

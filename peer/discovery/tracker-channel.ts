@@ -4,6 +4,8 @@ import type { TrackerRequest } from '../../common/wire/tracker-requests.js';
 
 export interface TrackerChannel {
   readonly tracker: HostPort;
+  /** The IP address that it last answered from; `undefined` before that. */
+  readonly remoteIp: string | undefined;
   /**
    * Sends a request and gives each line of the reply to `take` until that returns true. What `take` throws is this request's failure
    * where the line is an ERR, and otherwise says that no tracker answers there. Throws what an ERR stands for, `NETWORK`, `PROTOCOL`, or

@@ -6,9 +6,11 @@ import {
   TRACKER_PIPELINE_MAX_COUNT,
   TRACKER_REPLY_DEADLINE_MS,
 } from '../../common/core/limits.js';
+import { formatPeerAddress } from '../../common/core/peer-address.js';
 import { parseContentRoot } from '../../common/core/root.js';
 import { tcpDialer } from '../../common/node/tcp.js';
 import type { Clock } from '../../common/ports/clock.js';
+import { ScriptedIndex } from '../testkit/scripted-index.js';
 import { ScriptedTracker, yes } from '../testkit/scripted-tracker.js';
 import { TcpChannel } from './tcp-channel.js';
 import { type RegisterRequest, TrackerClient } from './tracker-client.js';
@@ -69,6 +71,44 @@ describe('tracker client', () => {
     tracker.script = () => 'OK 0\n';
     expect(await lookup()).toEqual([]);
     expect(tracker.connectionCount).toBe(1);
+  });
+
+  test('MT1: sends nobody to his own machine, whatever channel it is asked over, unless it is there itself', async () => {
+    const replies: Record<string, string> = {
+      LOOKUP: 'OK 3\n127.0.0.1:22 5 -\n[::1]:6379 5 -\n10.0.0.1:1 5 -\n',
+      PEERS: 'OK 2 next=4\n127.0.0.2:22 files=2 seen=7\n10.0.0.1:1 files=2 seen=7\n',
+    };
+    const answer = (line: string) => replies[line.split(' ')[0] ?? ''];
+    const named = async (asked: TrackerClient) => [
+      (await asked.lookup({ by: 'name', name })).map(({ address }) => formatPeerAddress(address)),
+      (await asked.peers()).rows.map(({ address }) => formatPeerAddress(address)),
+    ];
+    tracker.script = answer;
+    expect(await named(client)).toEqual([
+      ['127.0.0.1:22', '[::1]:6379', '10.0.0.1:1'],
+      ['127.0.0.2:22', '10.0.0.1:1'],
+    ]);
+    const elsewhere = await ScriptedIndex.start();
+    elsewhere.script = ({ line }) => answer(line);
+    await elsewhere.host.listenPort.listen({ ...elsewhere.channel.tracker, connectionsMaxCount: 1 }, (stream) => ({
+      data: (bytes) => void stream.write(answer(Buffer.from(bytes).toString().trimEnd()) ?? ''),
+      ended: () => undefined,
+      closed: () => undefined,
+    }));
+    const { dialer } = elsewhere.network.host({ ip: '10.0.0.8' });
+    const overTcp = new TcpChannel({ dialer, clock: elsewhere.clock }, elsewhere.channel.tracker);
+    for (const channel of [elsewhere.channel, overTcp]) {
+      expect(await elsewhere.settled(named(new TrackerClient(channel)))).toEqual([['10.0.0.1:1'], ['10.0.0.1:1']]);
+      await channel.close();
+    }
+  });
+
+  test('MT2: what comes after a reply ends the connection, however much it is, and the reply counts', async () => {
+    tracker.script = () => `OK 1\n10.0.0.1:1 5 -\n${'10.0.0.2:2 5 -\n'.repeat(700_000)}`;
+    expect(await lookup()).toHaveLength(1);
+    tracker.script = () => 'OK 0\n';
+    expect(await lookup()).toEqual([]);
+    expect(tracker.connectionCount).toBe(2);
   });
 
   test('asks for pages, and gives their rows and the way to the next; a row that cannot be read is left out', async () => {
@@ -164,7 +204,7 @@ describe('tracker client', () => {
 
   test.each([
     ['MT2: more rows than may be', () => `OK ${LOOKUP_ROWS_MAX_COUNT + 1}\n`],
-    ['a line without end', () => 'x'.repeat(LINE_MAX_BYTES + 1)],
+    ['MT2: a line without end', () => 'x'.repeat(LINE_MAX_BYTES + 1)],
     ['another protocol', () => 'HTTP/1.1 400 Bad Request\n'],
     ['bytes that are no text', () => Buffer.from([0xc3, 0x28, 10]).toString('latin1')],
   ])('%s ends the connection as PROTOCOL, and the next request makes a new one', async (_what, script) => {

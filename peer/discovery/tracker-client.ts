@@ -2,13 +2,14 @@
  * A client of one tracker: what may be asked of it, and what its replies mean.
  *
  * A tracker that is older than a request answers `UNKNOWN_COMMAND`, which is thrown as it is. Rows that cannot be read are left out:
- * one bad peer must not hide the others.
+ * one bad peer must not hide the others. So are peers at a loopback address where the tracker is not at one: nobody elsewhere may have
+ * us talk to what listens on this machine alone.
  */
 import { asShoalError, protocolError, type ShoalError } from '../../common/core/errors.js';
 import type { FileName } from '../../common/core/file-name.js';
 import { parseSearchText } from '../../common/core/fold.js';
 import { LOOKUP_ROWS_MAX_COUNT, PAGE_ROWS_MAX_COUNT, TRACKER_PIPELINE_MAX_COUNT } from '../../common/core/limits.js';
-import { formatPeerAddress, type HostPort } from '../../common/core/peer-address.js';
+import { formatPeerAddress, type HostPort, isLoopback, type PeerAddress } from '../../common/core/peer-address.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { Page } from '../../common/wire/peer-documents.js';
 import type { ContentRef, PageRequest } from '../../common/wire/peer-lines.js';
@@ -47,7 +48,7 @@ export class TrackerClient {
   async lookup(content: ContentRef, maxCount?: number): Promise<LookupRow[]> {
     const rows = new Map<string, LookupRow>();
     for (const row of (await this.#page({ verb: 'LOOKUP', content, maxCount }, LOOKUP_ROWS_MAX_COUNT, parseLookupRow)).rows) {
-      rows.set(`${formatPeerAddress(row.address)} ${row.sizeBytes} ${row.root ?? '-'}`, row);
+      if (this.#mayName(row.address)) rows.set(`${formatPeerAddress(row.address)} ${row.sizeBytes} ${row.root ?? '-'}`, row);
     }
     return [...rows.values()];
   }
@@ -68,8 +69,9 @@ export class TrackerClient {
   }
 
   /** Every peer that the tracker knows, or those of a group. Throws as `lookup`. */
-  peers(page: PageRequest & { readonly group?: string | undefined } = {}): Promise<Page<PeerInfo>> {
-    return this.#page({ verb: 'PEERS', ...page }, PAGE_ROWS_MAX_COUNT, parsePeerRow);
+  async peers(page: PageRequest & { readonly group?: string | undefined } = {}): Promise<Page<PeerInfo>> {
+    const { rows, next } = await this.#page({ verb: 'PEERS', ...page }, PAGE_ROWS_MAX_COUNT, parsePeerRow);
+    return { rows: rows.filter(({ address }) => this.#mayName(address)), next };
   }
 
   /** What the tracker tells of itself. Throws as `lookup`. */
@@ -121,6 +123,12 @@ export class TrackerClient {
   /** Closes the channel; open requests fail. Idempotent. */
   close(): Promise<void> {
     return this.#channel.close();
+  }
+
+  /** Whether it is for the tracker, which has answered, to send us to an address. */
+  #mayName({ ip }: PeerAddress): boolean {
+    const { remoteIp } = this.#channel;
+    return !isLoopback(ip) || (remoteIp !== undefined && isLoopback(remoteIp));
   }
 
   /** A request whose reply is one line. */

@@ -11,7 +11,7 @@
  */
 import { asShoalError, protocolError, ShoalError, systemCode } from '../../common/core/errors.js';
 import { INDEX_RETRY_FIRST_MS, INDEX_RETRY_LAST_MS, INDEX_TRIES_MAX_COUNT } from '../../common/core/limits.js';
-import { formatHostPort, type HostPort } from '../../common/core/peer-address.js';
+import { formatHostPort, type HostPort, type PeerAddress } from '../../common/core/peer-address.js';
 import type { Clock, Timer } from '../../common/ports/clock.js';
 import type { DatagramPort, DatagramSocket } from '../../common/ports/datagram.js';
 import type { Random } from '../../common/ports/random.js';
@@ -57,6 +57,7 @@ export class UdpChannel implements TrackerChannel {
   readonly #window = new SendWindow();
   readonly #order = new ChangeOrder();
   #socket: DatagramSocket | undefined;
+  #remoteIp: string | undefined;
   #isConnecting = false;
   #cookie = NO_COOKIE;
   #heardMs = Number.NEGATIVE_INFINITY;
@@ -65,6 +66,10 @@ export class UdpChannel implements TrackerChannel {
   constructor(ports: UdpChannelPorts, tracker: HostPort) {
     this.#ports = ports;
     this.tracker = tracker;
+  }
+
+  get remoteIp(): string | undefined {
+    return this.#remoteIp;
   }
 
   request(request: TrackerRequest, take: (line: string) => boolean): Promise<void> {
@@ -109,7 +114,10 @@ export class UdpChannel implements TrackerChannel {
     this.#isConnecting = true;
     let own: DatagramSocket | undefined;
     const handlers = {
-      datagram: (bytes: Uint8Array) => this.#receive(bytes),
+      datagram: (bytes: Uint8Array, from: PeerAddress) => {
+        this.#remoteIp = from.ip;
+        this.#receive(bytes);
+      },
       failed: (error: ShoalError) => {
         // A full buffer is a loss like any other; anything else says that nothing gets through.
         if (own === this.#socket && systemCode(error.cause) !== 'ENOBUFS') void this.#fail(error);

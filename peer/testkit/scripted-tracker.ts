@@ -35,7 +35,10 @@ export class ScriptedTracker {
       this.#sockets.add(socket);
       socket.on('error', () => undefined);
       socket.on('close', () => this.#sockets.delete(socket));
-      createInterface({ input: socket }).on('line', (line) => {
+      const requests = createInterface({ input: socket });
+      // It passes on what its stream reports: a client that has heard enough resets the connection.
+      requests.on('error', () => undefined);
+      requests.on('line', (line) => {
         this.lines.push(line);
         const reply = this.script(line);
         if (reply === 'hang-up') socket.destroy();

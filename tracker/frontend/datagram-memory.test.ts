@@ -1,4 +1,4 @@
-/** UD7: what the UDP front end remembers of its askers has a size of its own, whatever they do. */
+/** What the UDP front end remembers of its askers has a size of its own, whatever they do. */
 import { describe, expect, test } from '@jest/globals';
 import {
   INDEX_COOKIE_SLOT_MS,
@@ -11,7 +11,7 @@ import { CookieJar } from './cookie.js';
 import { Sequences } from './sequences.js';
 import { SourceRates } from './source-rates.js';
 
-describe('cookies', () => {
+describe('UD2, UD7: cookies', () => {
   test('are of 16 hex digits, another for every address, port, slot and tracker, and are compared whole', () => {
     const [jar, other] = [new CookieJar(new SimRandom(1)), new CookieJar(new SimRandom(2))];
     const cookies = [
@@ -59,7 +59,7 @@ describe('cookies', () => {
   });
 });
 
-describe('sequence numbers', () => {
+describe('UD5, UD7: sequence numbers', () => {
   test('are remembered for their time at least, and for twice as long at most', () => {
     const sequences = new Sequences(1000);
     expect(sequences.staleBy('a', 5, 0)).toBeUndefined();
@@ -83,7 +83,7 @@ describe('sequence numbers', () => {
   });
 });
 
-describe('the rates of sources', () => {
+describe('UD7: the rates of sources', () => {
   test('are kept apart for nearly all of a thousand, and come back with time', () => {
     const rates = new SourceRates(new SimRandom(1), 10);
     const sources = Array.from({ length: 1000 }, (_, at) => `10.0.${at % 256}.${at >> 8}`);
