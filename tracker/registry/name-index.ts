@@ -76,7 +76,7 @@ export class NameIndex {
     const pattern = { bytes, rows: gramRowsOf(bytes) };
     const found: FoundName[] = [];
     let leftBytes = budgetBytes;
-    for (let place = Math.max(0, this.#placeOf(afterId)); place < this.#shelves.length; place += 1) {
+    for (let place = this.#placeBehind(afterId); place < this.#shelves.length; place += 1) {
       const shelf = this.#shelves[place];
       leftBytes -= SHELF_COST_BYTES + (shelf?.search(pattern, afterId, found, maxCount + 1) ?? 0);
       if (found.length > maxCount) break;
@@ -88,7 +88,7 @@ export class NameIndex {
   /** A page of all names behind `afterId`; 0 begins. It has `maxCount` names, or less and is the last. */
   list(afterId: number, maxCount: number): NamePage {
     const found: FoundName[] = [];
-    for (let place = Math.max(0, this.#placeOf(afterId)); place < this.#shelves.length && found.length <= maxCount; place += 1) {
+    for (let place = this.#placeBehind(afterId); place < this.#shelves.length && found.length <= maxCount; place += 1) {
       this.#shelves[place]?.list(afterId, found, maxCount + 1);
     }
     return this.#pageOf(found, maxCount);
@@ -114,6 +114,12 @@ export class NameIndex {
       else high = middle;
     }
     return low - 1;
+  }
+
+  /** The first shelf with a name behind `id`. A page that looks at one shelf alone goes on from there, and not at the same one for ever. */
+  #placeBehind(id: number): number {
+    const place = Math.max(0, this.#placeOf(id));
+    return (this.#shelves[place]?.lastId ?? id) > id ? place : place + 1;
   }
 
   /** Moves what lives on a shelf, and on a neighbour where both fit well on one, to a new one. */
