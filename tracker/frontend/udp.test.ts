@@ -324,7 +324,12 @@ describe('TCP and UDP of one tracker', () => {
 
   test('have one port number; where UDP has it taken it is said, or with port 0 another is tried', async () => {
     const silent = { datagram: () => undefined, failed: () => undefined };
-    const squatter = await udpPort.bind({ host: '127.0.0.1', port: 0 }, silent);
+    let squatter = await udpPort.bind({ host: '127.0.0.1', port: 0 }, silent);
+    // The same number may be somebody's over TCP: then it is no port for this.
+    while (!(await isFreeOverTcp(squatter.local.port))) {
+      await squatter.close();
+      squatter = await udpPort.bind({ host: '127.0.0.1', port: 0 }, silent);
+    }
     const { port } = squatter.local;
     await expect(createTracker(ports, { host: '127.0.0.1', port })).rejects.toMatchObject({
       code: 'NETWORK',
@@ -343,3 +348,13 @@ describe('TCP and UDP of one tracker', () => {
     await tracker.close();
   });
 });
+
+async function isFreeOverTcp(port: number): Promise<boolean> {
+  const handlers = { data: () => undefined, ended: () => undefined, closed: () => undefined };
+  try {
+    await (await tcpListener.listen({ host: '127.0.0.1', port, connectionsMaxCount: 1 }, () => handlers)).close();
+    return true;
+  } catch {
+    return false;
+  }
+}
