@@ -74,6 +74,20 @@ describe('peer push', () => {
     for (const { process } of receivers) process.kill('SIGTERM');
   });
 
+  test('what was there already is done at once, and shared on after a restart like what came', async () => {
+    const bytes = await file('had.bin', 3 * MIB + 5);
+    await mkdir(shop.path('h'));
+    await writeFile(shop.path('h', 'had.bin'), bytes);
+    const receiver = await serve('h', '--accept');
+    expect((await push('had.bin', '--to', receiver.address).ended).code).toBe(0);
+    receiver.process.kill('SIGTERM');
+    await receiver.process.ended;
+    const again = await serve('h', '--accept');
+    await again.process.waitFor(/^sharing had\.bin /m);
+    again.process.kill('SIGTERM');
+    await again.process.ended;
+  });
+
   test('a folder goes to all of a group as one, and a program reads every step', async () => {
     await mkdir(shop.path('set', 'deep'), { recursive: true });
     const bytes = await file('set/deep/1.bin', MIB + 1);

@@ -16,7 +16,7 @@ import type { ContentRoot } from '../../common/core/root.js';
 import type { Clock, Timer } from '../../common/ports/clock.js';
 import type { PushState } from '../../common/wire/peer-documents.js';
 import type { PushOffer } from '../../common/wire/peer-lines.js';
-import type { FetchEvent } from '../fetch/fetch-events.js';
+import type { FetchEvent, FetchResult } from '../fetch/fetch-events.js';
 import type { FetchSource } from '../fetch/fetch-source.js';
 import type { PushFolder } from './push-folder.js';
 import { checkOffer, type PushPolicy } from './push-policy.js';
@@ -46,11 +46,15 @@ export type SharedUnderName =
   /** Part of one. */
   | { readonly kind: 'part' };
 
+/** What the fetch of a push came to. */
+export type ReceivedPush = Pick<FetchResult, 'type' | 'path' | 'size' | 'fetchedBytes' | 'isAlreadyThere'>;
+
 /** What a peer that takes pushes tells; `ip` is where the offer came from. */
 export interface PushEvents {
   /** An offer was taken and waits. */
   pushOffered(offer: PushOffer, ip: string): void;
-  pushReceived(offer: PushOffer, ip: string): void;
+  /** It is at `result.path`, checked, and shared from there on. */
+  pushReceived(offer: PushOffer, ip: string, result: ReceivedPush): void;
   pushFailed(offer: PushOffer, ip: string, error: ShoalError): void;
 }
 
@@ -58,7 +62,7 @@ export interface PushInboxPorts {
   readonly clock: Clock;
   readonly folder: Pick<PushFolder, 'open' | 'measure' | 'freeBytes' | 'prepare' | 'discard' | 'tidy'>;
   /** Fetches a content and goes on sharing it. Throws as `fetchContent`. */
-  readonly fetch: (fetch: PushFetch) => Promise<{ readonly size: number; readonly isAlreadyThere: boolean }>;
+  readonly fetch: (fetch: PushFetch) => Promise<ReceivedPush>;
   readonly shared: (name: FileName) => SharedUnderName;
   /** Somebody serves a content that is being fetched. */
   readonly peerSeen: (root: ContentRoot, address: PeerAddress) => void;
@@ -211,9 +215,9 @@ export class PushInbox {
     const { clock, folder } = this.#ports;
     try {
       const directory = await folder.prepare(offer);
-      const { size, isAlreadyThere } = await this.#fetch(offer, ip, directory);
-      this.#table.ended(offer, { kind: 'done', addedBytes: isAlreadyThere ? 0 : size }, clock.nowMs());
-      this.#events.pushReceived?.(offer, ip);
+      const result = await this.#fetch(offer, ip, directory);
+      this.#table.ended(offer, { kind: 'done', addedBytes: result.isAlreadyThere ? 0 : result.size }, clock.nowMs());
+      this.#events.pushReceived?.(offer, ip, result);
     } catch (thrown) {
       const error = asShoalError(thrown);
       const isStopped = this.#stop.signal.aborted;

@@ -100,11 +100,9 @@ export class ServingNode implements ControlDesk {
         this.#changed();
       },
       // What others pushed here is kept like what was fetched.
-      pushReceived: ({ name }) => {
-        const place = node.shares().find((share) => share.name === name);
-        if (place === undefined) return;
-        if (!this.#owners.isKept(name)) this.#statistics.downloaded(place, place.sizeBytes);
-        void this.#keep({ type: place.kind, path: place.path, name });
+      pushReceived: ({ name, root, sizeBytes }, _ip, { type, path, fetchedBytes }) => {
+        if (fetchedBytes > 0) this.#statistics.downloaded({ name, root, sizeBytes }, fetchedBytes);
+        void this.#keep({ type, path, name });
       },
     });
   }
