@@ -6,6 +6,7 @@ import { SimClock } from '../common/sim/sim-clock.js';
 import type { DatagramFaults } from '../common/sim/sim-datagrams.js';
 import { SimNetwork } from '../common/sim/sim-network.js';
 import { SimRandom } from '../common/sim/sim-random.js';
+import { settled } from '../common/testkit/settled.js';
 import type { TrackerRequest } from '../common/wire/tracker-requests.js';
 import { TcpChannel } from '../peer/discovery/tcp-channel.js';
 import type { TrackerChannel } from '../peer/discovery/tracker-channel.js';
@@ -40,14 +41,8 @@ class World {
   }
 
   /** Lets time pass until a promise has settled. */
-  async settled<T>(promise: Promise<T>): Promise<T> {
-    let isOver = false;
-    const over = (): void => {
-      isOver = true;
-    };
-    promise.then(over, over);
-    await this.clock.run({ isOver: () => isOver });
-    return promise;
+  settled<T>(promise: Promise<T>): Promise<T> {
+    return settled(this.clock, promise);
   }
 }
 

@@ -10,6 +10,16 @@ import { type Progress, type ProgressLines, progressWords, RateMeter } from './p
 const CURSOR_SAVE = '\u001b7';
 const CURSOR_RESTORE = '\u001b8';
 
+/** What one bar and several have in common. */
+const BAR_OPTIONS = {
+  fps: 8,
+  hideCursor: true,
+  linewrap: true,
+  clearOnComplete: true,
+  stopOnComplete: false,
+  gracefulExit: false,
+} as const;
+
 export class TerminalProgress implements Progress {
   #spinner: Ora | undefined;
   #bar: SingleBar | undefined;
@@ -40,12 +50,7 @@ export class TerminalProgress implements Progress {
         format: (_options, params, payload: { text: string }) =>
           barLine({ name, fraction: params.progress, text: payload.text }, terminalColumns()),
         stream: new BarStream(),
-        fps: 8,
-        hideCursor: true,
-        linewrap: true,
-        clearOnComplete: true,
-        stopOnComplete: false,
-        gracefulExit: false,
+        ...BAR_OPTIONS,
       },
       Presets.rect,
     );
@@ -106,12 +111,7 @@ export class TerminalLines implements ProgressLines {
     {
       format: (_options, params, payload: { name: string; text: string }) =>
         barLine({ name: payload.name, fraction: params.progress, text: payload.text }, terminalColumns()),
-      fps: 8,
-      hideCursor: true,
-      linewrap: true,
-      clearOnComplete: true,
-      stopOnComplete: false,
-      gracefulExit: false,
+      ...BAR_OPTIONS,
       emptyOnZero: true,
     },
     Presets.rect,

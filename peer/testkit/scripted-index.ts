@@ -4,6 +4,7 @@ import { SimClock } from '../../common/sim/sim-clock.js';
 import type { DatagramFaults } from '../../common/sim/sim-datagrams.js';
 import { type SimHost, SimNetwork } from '../../common/sim/sim-network.js';
 import { SimRandom } from '../../common/sim/sim-random.js';
+import { settled } from '../../common/testkit/settled.js';
 import { decodeRequest, encodeReply, type RequestDatagram } from '../../common/wire/index-datagrams.js';
 import { UdpChannel } from '../discovery/udp-channel.js';
 import { yes } from './scripted-tracker.js';
@@ -49,13 +50,7 @@ export class ScriptedIndex {
   }
 
   /** Lets time pass until a promise has settled; gives its value. Throws what it throws. */
-  async settled<T>(promise: Promise<T>): Promise<T> {
-    let isOver = false;
-    const over = (): void => {
-      isOver = true;
-    };
-    promise.then(over, over);
-    await this.clock.run({ isOver: () => isOver });
-    return promise;
+  settled<T>(promise: Promise<T>): Promise<T> {
+    return settled(this.clock, promise);
   }
 }
