@@ -7,6 +7,7 @@ import { parseFileName } from '../common/core/file-name.js';
 import { realClock, realRandom } from '../common/node/clock.js';
 import { tcpDialer, tcpListener } from '../common/node/tcp.js';
 import { createNode, type PeerNode } from './node.js';
+import { realStorage } from './storage-ports.js';
 import { RawClient } from './testkit/raw-client.js';
 import { ScriptedTracker, yes } from './testkit/scripted-tracker.js';
 
@@ -21,7 +22,7 @@ beforeEach(async () => {
   const shareEvents = { scanned: silent, hashed: silent, indexed: silent, changed: silent, note: silent };
   const trackerEvents = { registered: silent, refused: silent, trackerLost: silent, trackerBack: silent, served: silent };
   node = await createNode(
-    { dialer: tcpDialer, listener: tcpListener, clock: realClock, random: realRandom, epochNowMs: () => 0 },
+    { ...realStorage, dialer: tcpDialer, listener: tcpListener, clock: realClock, random: realRandom, epochNowMs: () => 0 },
     {
       host: '127.0.0.1',
       port: 0,

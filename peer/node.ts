@@ -18,7 +18,6 @@ import { announcedPort, checkAnnounce } from './announce-option.js';
 import { Announcer, type AnnouncerEvents, type AnnouncerOptions } from './discovery/announcer.js';
 import type { FetchResult } from './fetch/fetch-events.js';
 import { HashCache } from './hash/hash-cache.js';
-import { HashPool } from './hash/hash-pool.js';
 import { KeptFetches, type NodeFetchOptions } from './kept-fetches.js';
 import type { FrontDesk } from './net/front-desk.js';
 import { drawProcessId } from './net/introduction.js';
@@ -37,8 +36,9 @@ import { ShareIndex } from './share/share-index.js';
 import type { ShareListing } from './share/share-place.js';
 import type { SharedContent } from './share/shared-content.js';
 import { type ShareNews, Sharing, type SharingEvents } from './share/sharing.js';
+import type { StoragePorts } from './storage-ports.js';
 
-export interface NodePorts {
+export interface NodePorts extends StoragePorts {
   readonly dialer: Dialer;
   readonly listener: ListenPort;
   readonly clock: Clock;
@@ -121,7 +121,7 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
   // First what can fail and holds the process alive: nothing else has to be closed when the port cannot be had.
   const serving = { listener, clock: ports.clock };
   const { server, desk } = await openNodeServer(serving, serverOptionsOf(options), shelf, () => later.pushing?.inbox);
-  const pool = new HashPool(options.threadCount === undefined ? {} : { threadCount: options.threadCount });
+  const pool = ports.openHasher(options.threadCount === undefined ? {} : { threadCount: options.threadCount });
   const port = announcedPort(options.announce) ?? server.local.port;
   const ownAddresses = new Set<string>();
   const pushPorts: NodePushPorts = {

@@ -13,6 +13,7 @@ import { rejectionCode } from '../common/testkit/error-code.js';
 import type { FetchEvent, FetchResult } from './fetch/fetch-events.js';
 import { parseFetchSource } from './fetch/fetch-source.js';
 import { createNode, type PeerNode } from './node.js';
+import { realStorage } from './storage-ports.js';
 import { linkOf } from './testkit/fetch-bench.js';
 import { JumpClock } from './testkit/jump-clock.js';
 import { RawClient } from './testkit/raw-client.js';
@@ -84,7 +85,7 @@ class Machine {
         served.bytes += bytes;
       },
     };
-    const ports = { dialer, listener: tcpListener, clock, random: realRandom, epochNowMs: () => 0 };
+    const ports = { ...realStorage, dialer, listener: tcpListener, clock, random: realRandom, epochNowMs: () => 0 };
     const node = await createNode(ports, {
       host: '127.0.0.1',
       port: 0,

@@ -29,7 +29,7 @@ import { lookupsOf } from '../fetch/peer-lookups.js';
 import type { PeerLookup } from '../fetch/peer-refresh.js';
 import type { SwarmPorts } from '../fetch/swarm.js';
 import { isExpectedChunk } from '../hash/expected-chunk.js';
-import type { HashPool } from '../hash/hash-pool.js';
+import type { Hasher } from '../hash/hasher.js';
 import type { Expectation } from '../hash/worker-task.js';
 import { type ByteRange, spanOfRange } from './byte-range.js';
 import { VerifiedReader } from './verified-reader.js';
@@ -38,7 +38,7 @@ export interface CatPorts {
   readonly dialer: Dialer;
   readonly clock: Clock;
   readonly random: Random;
-  readonly pool: HashPool;
+  readonly pool: Hasher;
 }
 
 /** Where bytes go. */
@@ -89,7 +89,7 @@ export async function catContent(ports: CatPorts, options: CatOptions, sink: Byt
 
 class Cat {
   readonly #ports: SwarmPorts;
-  readonly #pool: HashPool;
+  readonly #pool: Hasher;
   readonly #options: CatOptions;
   readonly #finder: ContentFinder;
   readonly #blame;
@@ -148,7 +148,7 @@ class Cat {
       gotBytes += bytes.length;
       return true;
     });
-    const file = (await this.#pool.folder(index)).find((one) => one.path === path);
+    const file = (await this.#pool.readFolder(index)).find((one) => one.path === path);
     if (file === undefined) throw new ShoalError('NOT_FOUND', 'remote', `There is no "${path}" in the folder "${name}".`);
     return this.#withManifest(file.root, folder, file.sizeBytes, file.sizeBytes);
   }

@@ -11,6 +11,7 @@ import { tcpListener } from '../../common/node/tcp.js';
 import { cacheFolder } from '../../common/node/user-folders.js';
 import type { RateLimitOptions } from '../net/rate-limits.js';
 import { createNode, type NodeOptions, type PeerNode } from '../node.js';
+import { realStorage } from '../storage-ports.js';
 import { createProgress } from './progress.js';
 import { ShareReport } from './share-report.js';
 import type { StopSignal } from './stop-signal.js';
@@ -39,7 +40,7 @@ export async function startNode(
   },
 ): Promise<PeerNode> {
   const { announce, limits, isUdp, ...rest } = options;
-  const ports = { ...(await trackerPorts(isUdp)), listener: tcpListener, epochNowMs, load: realLoad };
+  const ports = { ...(await trackerPorts(isUdp)), ...realStorage, listener: tcpListener, epochNowMs, load: realLoad };
   const folder = process.env['SHOAL_CACHE_DIR'] ?? cacheFolder;
   const named = { ...(announce === undefined ? {} : { announce }), ...(limits === undefined ? {} : { limits }) };
   return createNode(ports, { ...rest, ...named, cacheFolder: folder });

@@ -1,5 +1,5 @@
 /** What a download is given, what it tells as it goes, and what it says at its end. */
-import type { HashPool } from '../hash/hash-pool.js';
+import type { Hasher } from '../hash/hasher.js';
 import type { PartStore } from '../store/part-store.js';
 import type { Catalog } from './catalog.js';
 import type { SwarmContent } from './greeting.js';
@@ -20,7 +20,7 @@ export interface DownloadOptions {
   readonly catalog: Catalog;
   readonly plan: Plan;
   readonly store: Pick<PartStore, 'acquire' | 'release' | 'pathOf' | 'wrote' | 'checkpoint'>;
-  readonly pool: Pick<HashPool, 'land'>;
+  readonly pool: Pick<Hasher, 'land'>;
   /** Whom to ask, also those that become known while it runs. */
   readonly peers: KnownPeers;
   /** How each tracker is asked again. */

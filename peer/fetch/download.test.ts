@@ -4,7 +4,7 @@ import { ShoalError } from '../../common/core/errors.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
 import { realRandom } from '../../common/node/clock.js';
 import { tcpDialer } from '../../common/node/tcp.js';
-import type { HashPool } from '../hash/hash-pool.js';
+import type { Hasher } from '../hash/hasher.js';
 import { SlotMemory } from '../hash/slot-memory.js';
 import type { LandingResult } from '../hash/worker-task.js';
 import type { PartStore } from '../store/part-store.js';
@@ -64,7 +64,7 @@ async function start(store: FakeStore, landing: LandingResult | (() => Promise<L
       catalog,
       plan: new Plan(new Bitfield(CHUNKS), { below: () => 0 }),
       store: store as unknown as PartStore,
-      pool: { land: async () => (typeof landing === 'function' ? landing() : landing) } as unknown as HashPool,
+      pool: { land: async () => (typeof landing === 'function' ? landing() : landing) } as unknown as Hasher,
       peers: new KnownPeers([peer.address]),
       lookups: [async () => true],
       onLanded: () => {},

@@ -199,7 +199,7 @@ test('an index may name as many chunks as a fetch may have, with its own, and no
       sizeBytes,
       root: folder.index.root,
     }));
-    return readFolderIndex(join(bench.folder, 'index'), { folder: async () => files });
+    return readFolderIndex(join(bench.folder, 'index'), { readFolder: async () => files });
   };
   const mostBytes = (CHUNKS_MAX_COUNT - 2) * CHUNK_BYTES;
   expect((await read(mostBytes)).files).toHaveLength(sizes.length);

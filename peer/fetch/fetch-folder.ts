@@ -7,7 +7,7 @@ import type { FolderFile } from '../../common/core/folder-index.js';
 import { HASH_BYTES, HASH_NAMES, type HashName } from '../../common/core/hash.js';
 import { CHUNK_BYTES, CHUNKS_MAX_COUNT, FETCH_CHUNKS_MAX_COUNT, FOLDER_INDEX_MAX_BYTES } from '../../common/core/limits.js';
 import { hashFileRoot } from '../hash/file-root.js';
-import type { HashPool } from '../hash/hash-pool.js';
+import type { Hasher } from '../hash/hasher.js';
 import { type KnownHashes, readJournal } from '../store/journal.js';
 import { Catalog, type CatalogFile } from './catalog.js';
 import type { MetadataFetch } from './metadata.js';
@@ -16,12 +16,12 @@ import { inspectTarget } from './target.js';
 /** Reads a verified index from disk: its bytes and the files. Throws `PROTOCOL` where it is none, or larger than an index may be. */
 export async function readFolderIndex(
   path: string,
-  pool: Pick<HashPool, 'folder'>,
+  pool: Pick<Hasher, 'readFolder'>,
 ): Promise<{ indexBytes: Uint8Array; files: FolderFile[] }> {
   const { size } = await stat(path);
   if (size > FOLDER_INDEX_MAX_BYTES) throw protocolError(`The folder's index is larger than ${FOLDER_INDEX_MAX_BYTES} bytes.`);
   const indexBytes = await readFile(path);
-  const files = await pool.folder(indexBytes);
+  const files = await pool.readFolder(indexBytes);
   // With those of the index itself, since peers number them through when they tell which they have.
   const totalChunks = files.reduce((sum, file) => sum + chunkCount(file.sizeBytes), chunkCount(size));
   const tooLarge = files.find((file) => chunkCount(file.sizeBytes) > CHUNKS_MAX_COUNT);
@@ -39,7 +39,7 @@ export async function folderCatalog(
   files: readonly FolderFile[],
   hashName: HashName,
   metadata: MetadataFetch,
-  pool: HashPool,
+  pool: Hasher,
   journalPath: string,
 ): Promise<Catalog> {
   const kept = (await readJournal(journalPath))?.hashes ?? new Map<number, KnownHashes>();
@@ -62,7 +62,7 @@ export async function folderCatalog(
 export async function areHashesOf(
   file: Pick<FolderFile, 'sizeBytes' | 'root'>,
   { hashName, hashes }: KnownHashes,
-  pool: HashPool,
+  pool: Hasher,
 ): Promise<boolean> {
   if (hashes.length !== chunkCount(file.sizeBytes) * HASH_BYTES) return false;
   return (await pool.root({ sizeBytes: file.sizeBytes, chunkBytes: CHUNK_BYTES, hashes }, hashName)) === file.root;
@@ -85,7 +85,7 @@ function catalogFile(file: FolderFile, hashName: HashName, known: KnownHashes | 
 export async function isFolderThere(
   target: string,
   catalog: Catalog,
-  pool: HashPool,
+  pool: Hasher,
   onProgress: (doneBytes: number) => void,
 ): Promise<boolean> {
   const paths = catalog.files.map((file) => join(target, file.path ?? ''));
@@ -104,7 +104,7 @@ export async function isFolderThere(
 }
 
 /** Throws `VERIFY_FAILED` where an empty file's root is not that of nothing: no chunk would ever show it. */
-export async function checkEmptyFiles(catalog: Catalog, pool: HashPool): Promise<void> {
+export async function checkEmptyFiles(catalog: Catalog, pool: Hasher): Promise<void> {
   const nothing = { sizeBytes: 0, chunkBytes: CHUNK_BYTES, hashes: new Uint8Array(0) };
   const roots = new Set(await Promise.all(HASH_NAMES.map((hashName) => pool.root(nothing, hashName))));
   for (const file of catalog.files) {

@@ -6,11 +6,13 @@ import { ShoalError } from '../../common/core/errors.js';
 import type { HostPort } from '../../common/core/peer-address.js';
 import type { Clock } from '../../common/ports/clock.js';
 import type { DatagramPort } from '../../common/ports/datagram.js';
+import type { Disk } from '../../common/ports/disk.js';
 import type { LoadPort, LoadWatch } from '../../common/ports/load.js';
 import type { Dialer } from '../../common/ports/net.js';
+import type { Processes } from '../../common/ports/processes.js';
 import type { Random } from '../../common/ports/random.js';
 import { ContentFinder } from '../discovery/find-content.js';
-import type { HashPool } from '../hash/hash-pool.js';
+import type { Hasher } from '../hash/hasher.js';
 import { DialBudget } from './dial-budget.js';
 import type { FetchEvent, FetchPhase } from './fetch-events.js';
 import type { FetchSource } from './fetch-source.js';
@@ -29,7 +31,9 @@ export interface FetchPorts {
   readonly random: Random;
   /** Where it is given, trackers are talked to over UDP. */
   readonly datagrams?: DatagramPort | undefined;
-  readonly pool: HashPool;
+  readonly pool: Hasher;
+  readonly disk: Disk;
+  readonly processes: Processes;
   /** Where what is fetched is served meanwhile; `undefined` where it is not. */
   readonly offering?: OfferPorts;
   /** How busy the machine is, for the verdict on what limited the fetch; left out, the verdict does without. */

@@ -1,6 +1,6 @@
 /** The way of a chunk from its slot to the disk: checked and written by a worker, into a file that the store holds open. */
 import { asShoalError, type ShoalError } from '../../common/core/errors.js';
-import type { HashPool } from '../hash/hash-pool.js';
+import type { Hasher } from '../hash/hasher.js';
 import { diskErrorOfCode } from '../store/disk-error.js';
 import type { PartStore } from '../store/part-store.js';
 import type { UnitPlace } from './catalog.js';
@@ -15,7 +15,7 @@ export type LandedChunk =
 
 export interface LandingPorts {
   readonly store: Pick<PartStore, 'acquire' | 'release' | 'pathOf'>;
-  readonly pool: Pick<HashPool, 'land'>;
+  readonly pool: Pick<Hasher, 'land'>;
 }
 
 /** Lands a chunk that lies at `slotOffset` of the slot memory. Never throws. */

@@ -13,7 +13,7 @@ import type { ContentRoot } from '../../common/core/root.js';
 import type { Timer } from '../../common/ports/clock.js';
 import { unpackMsgpack } from '../../common/wire/msgpack.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
-import type { HashPool } from '../hash/hash-pool.js';
+import type { Hasher } from '../hash/hasher.js';
 import type { PeerConnection } from '../net/peer-connection.js';
 import type { KnownPeers } from './known-peers.js';
 import { createRequestQueue } from './request-queue.js';
@@ -53,7 +53,7 @@ export interface MetadataEvents {
 /** Fetches manifests from peers, also from those that become known meanwhile. */
 export class MetadataFetch {
   readonly #ports: SwarmPorts;
-  readonly #pool: HashPool;
+  readonly #pool: Hasher;
   readonly #swarm: Swarm;
   /** Peers that were cut off because they sent nothing. */
   readonly #silent = new Set<Lane>();
@@ -62,7 +62,7 @@ export class MetadataFetch {
   readonly #unwatch: () => void;
   #stopped: ShoalError | undefined;
 
-  constructor(ports: SwarmPorts, pool: HashPool, peers: KnownPeers, events: MetadataEvents) {
+  constructor(ports: SwarmPorts, pool: Hasher, peers: KnownPeers, events: MetadataEvents) {
     this.#ports = ports;
     this.#pool = pool;
     this.#swarm = new Swarm(ports, {

@@ -1,10 +1,10 @@
 /** The pool and the store of a download, with a watch: the same interfaces, and what passes through them is timed. */
 import type { Clock } from '../../common/ports/clock.js';
-import type { HashPool } from '../hash/hash-pool.js';
+import type { Hasher } from '../hash/hasher.js';
 import type { PartStore } from '../store/part-store.js';
 import type { StageTimes } from './stage-times.js';
 
-export type LandingPool = Pick<HashPool, 'land'>;
+export type LandingPool = Pick<Hasher, 'land'>;
 export type LandingStore = Pick<PartStore, 'acquire' | 'release' | 'pathOf' | 'wrote' | 'checkpoint'>;
 
 export function timedPool(pool: LandingPool, clock: Clock, times: StageTimes): LandingPool {

@@ -8,6 +8,7 @@ import { HashPool } from '../hash/hash-pool.js';
 import type { Landing, LandingResult } from '../hash/worker-task.js';
 import { RateLimits } from '../net/rate-limits.js';
 import { throttledDialer } from '../net/throttle.js';
+import { realStorage } from '../storage-ports.js';
 import { FetchBench, linkOf } from '../testkit/fetch-bench.js';
 import { JumpClock } from '../testkit/jump-clock.js';
 import type { ScriptedPeer } from '../testkit/scripted-peer.js';
@@ -59,7 +60,7 @@ afterAll(async () => {
 function fetch(content: TestContent, peers: readonly ScriptedPeer[], more: Partial<FetchPorts> = {}): Promise<FetchResult> {
   const link = linkOf(content, peers);
   return fetchContent(
-    { dialer: tcpDialer, clock, random: realRandom, pool, ...more },
+    { ...realStorage, dialer: tcpDialer, clock, random: realRandom, pool, ...more },
     {
       source: parseFetchSource(link),
       shown: link,

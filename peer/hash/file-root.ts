@@ -3,14 +3,14 @@ import { chunkCount } from '../../common/core/chunks.js';
 import { HASH_BYTES, type HashName } from '../../common/core/hash.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
 import type { ContentRoot } from '../../common/core/root.js';
-import type { HashPool } from './hash-pool.js';
+import type { Hasher } from './hasher.js';
 
 /** Chunks in one worker task: milliseconds of work, so that a worker is never out of it before the main thread has its turn. */
 const TASK_CHUNKS_COUNT = 16;
 
 /** The chunk hashes of a file, or `undefined` where it cannot be read or is shorter than `sizeBytes`. */
 export async function hashWholeFile(
-  pool: HashPool,
+  pool: Hasher,
   path: string,
   sizeBytes: number,
   hashName: HashName,
@@ -39,7 +39,7 @@ export async function hashWholeFile(
 
 /** The root of a file, or `undefined` where it cannot be read whole. What `onProgress` throws ends it. */
 export async function hashFileRoot(
-  pool: HashPool,
+  pool: Hasher,
   path: string,
   sizeBytes: number,
   hashName: HashName,

@@ -14,6 +14,7 @@ import type { HashName } from '../../common/core/hash.js';
 import { type ContentRoot, contentRoot, type RootInput } from '../../common/core/root.js';
 import { hashFunction } from '../../common/node/hash.js';
 import { fromColumns } from './folder-columns.js';
+import type { Hasher } from './hasher.js';
 import { SlotMemory } from './slot-memory.js';
 import type {
   FolderResult,
@@ -60,7 +61,7 @@ interface PendingLanding {
   readonly reject: (error: unknown) => void;
 }
 
-export class HashPool {
+export class HashPool implements Hasher {
   readonly threadCount: number;
   readonly slots = new SlotMemory(SLOT_COUNT);
   readonly #piscina: Piscina;
@@ -111,7 +112,7 @@ export class HashPool {
   }
 
   /** Decodes and checks the bytes of a folder's index, which takes long for a large one. Throws `PROTOCOL` or `BAD_REQUEST`. */
-  async folder(bytes: Uint8Array): Promise<FolderFile[]> {
+  async readFolder(bytes: Uint8Array): Promise<FolderFile[]> {
     const result = await this.#run<FolderResult>({ kind: 'folder', hashName: 'blake3', bytes });
     if (result.kind === 'bad') throw new ShoalError(result.code, 'remote', result.message);
     return fromColumns(result.columns);

@@ -14,6 +14,7 @@ import type { PushState } from '../../common/wire/peer-documents.js';
 import { ChunkServer } from '../net/server.js';
 import { createNode, type NodeOptions, type PeerNode } from '../node.js';
 import { ShareIndex } from '../share/share-index.js';
+import { realStorage } from '../storage-ports.js';
 import { JumpClock } from '../testkit/jump-clock.js';
 import { ScriptedTracker, yes } from '../testkit/scripted-tracker.js';
 import { seededBytes } from '../testkit/test-content.js';
@@ -42,7 +43,7 @@ const MORE_EVENTS = { refused: silent, trackerLost: silent, trackerBack: silent,
 
 async function start(name: string, options: Partial<NodeOptions> = {}): Promise<PeerNode> {
   const node = await createNode(
-    { dialer: tcpDialer, listener: tcpListener, clock, random: realRandom, epochNowMs: () => 0 },
+    { ...realStorage, dialer: tcpDialer, listener: tcpListener, clock, random: realRandom, epochNowMs: () => 0 },
     {
       host: '127.0.0.1',
       port: 0,

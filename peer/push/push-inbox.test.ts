@@ -10,6 +10,7 @@ import { rejectionCode } from '../../common/testkit/error-code.js';
 import type { PushState } from '../../common/wire/peer-documents.js';
 import type { PushOffer } from '../../common/wire/peer-lines.js';
 import { fetchContent } from '../fetch/fetch-content.js';
+import { realStorage } from '../storage-ports.js';
 import { FetchBench } from '../testkit/fetch-bench.js';
 import type { ScriptedPeer } from '../testkit/scripted-peer.js';
 import { seededBytes, type TestContent, testContent, testFolder } from '../testkit/test-content.js';
@@ -53,7 +54,7 @@ async function open(policy: Partial<PushPolicy> = {}): Promise<PushInbox> {
     },
     fetch: (how: PushFetch) =>
       fetchContent(
-        { dialer: tcpDialer, clock: bench.clock, random: bench.random, pool: bench.pool },
+        { ...realStorage, dialer: tcpDialer, clock: bench.clock, random: bench.random, pool: bench.pool },
         { shown: '', trackers: [], out: undefined, isOverwrite: false, isFresh: false, ...how },
       ),
     shared: () => shared,

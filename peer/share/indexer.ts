@@ -15,7 +15,7 @@ import { hashFunction } from '../../common/node/hash.js';
 import type { Clock } from '../../common/ports/clock.js';
 import { printable } from '../../common/wire/tokens.js';
 import type { HashCache } from '../hash/hash-cache.js';
-import type { HashPool } from '../hash/hash-pool.js';
+import type { Hasher } from '../hash/hasher.js';
 import { folderBytes, hashChunks } from './folder-bytes.js';
 import { type HashJob, type HashTask, hashJob, hashTasks } from './hash-tasks.js';
 import { fullHolding } from './holding.js';
@@ -30,7 +30,7 @@ const TASKS_PER_WORKER_COUNT = 3;
 const LOCAL_ROOT_CHUNKS_COUNT = 64;
 
 export interface IndexerPorts {
-  readonly pool: Pick<HashPool, 'hash' | 'root' | 'threadCount'>;
+  readonly pool: Pick<Hasher, 'hash' | 'root' | 'threadCount'>;
   /** Opens the cache, where it is not open. */
   readonly cache: () => Promise<Pick<HashCache, 'lookup' | 'store' | 'flush'>>;
   readonly clock: Clock;

@@ -9,7 +9,7 @@ import { chunkCount } from '../../common/core/chunks.js';
 import { HASH_BYTES, type HashName } from '../../common/core/hash.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
 import type { Catalog, CatalogFile } from '../fetch/catalog.js';
-import type { HashPool } from '../hash/hash-pool.js';
+import type { Hasher } from '../hash/hasher.js';
 import type { HashSegment, SegmentResult } from '../hash/worker-task.js';
 
 /** Chunks and segments in one worker task: about 4 MiB, or a few dozen small files. */
@@ -33,7 +33,7 @@ interface CheckedRun extends HashSegment {
 
 /** Checks everything that could be there. `onProgress` gets the bytes looked at so far. */
 export async function checkParts(
-  pool: HashPool,
+  pool: Hasher,
   catalog: Catalog,
   claimed: Bitfield,
   pathOf: (fileIndex: number) => string,
@@ -67,7 +67,7 @@ export async function checkParts(
 async function oneByOne(
   run: CheckedRun,
   result: SegmentResult | undefined,
-  pool: HashPool,
+  pool: Hasher,
   hashName: HashName,
 ): Promise<SegmentResult | undefined> {
   const isAbsent = result?.kind === 'failed' && result.code !== 'EIO';
@@ -84,7 +84,7 @@ async function takeResult(
   run: CheckedRun,
   result: SegmentResult | undefined,
   catalog: Catalog,
-  pool: HashPool,
+  pool: Hasher,
   { had, foundHashes }: { readonly had: Bitfield; readonly foundHashes: Map<number, Uint8Array> },
 ): Promise<number> {
   let damagedCount = 0;
@@ -100,7 +100,7 @@ async function takeResult(
   return damagedCount;
 }
 
-async function isRight(file: CatalogFile, chunkIndex: number, found: Uint8Array, pool: HashPool): Promise<boolean> {
+async function isRight(file: CatalogFile, chunkIndex: number, found: Uint8Array, pool: Hasher): Promise<boolean> {
   if (file.hashes !== undefined) {
     return Buffer.compare(found, file.hashes.subarray(chunkIndex * HASH_BYTES, (chunkIndex + 1) * HASH_BYTES)) === 0;
   }

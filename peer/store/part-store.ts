@@ -12,7 +12,7 @@ import { Bitfield } from '../../common/core/bitfield.js';
 import { chunkCount } from '../../common/core/chunks.js';
 import { ShoalError } from '../../common/core/errors.js';
 import type { Catalog } from '../fetch/catalog.js';
-import type { HashPool } from '../hash/hash-pool.js';
+import type { Hasher } from '../hash/hasher.js';
 import { diskError } from './disk-error.js';
 import { Journal, type JournalState, type KnownHashes, readJournal } from './journal.js';
 import { checkParts, type PartCheck } from './part-check.js';
@@ -85,7 +85,7 @@ export class PartStore {
    * Prepares the part files for `catalog` and finds out what is there. `isFresh`: nothing is expected to be, whatever a journal says.
    * Returns what was found there.
    */
-  async begin(catalog: Catalog, isFresh: boolean, pool: HashPool, onProgress: (doneBytes: number) => void): Promise<PartCheck> {
+  async begin(catalog: Catalog, isFresh: boolean, pool: Hasher, onProgress: (doneBytes: number) => void): Promise<PartCheck> {
     const { paths, root, name } = this.#options;
     this.#catalog = catalog;
     const files = new PartFiles(paths.part, catalog);

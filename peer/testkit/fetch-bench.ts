@@ -12,6 +12,7 @@ import type { FetchEvent, FetchResult } from '../fetch/fetch-events.js';
 import type { FetchOptions } from '../fetch/fetch-session.js';
 import { parseFetchSource } from '../fetch/fetch-source.js';
 import { HashPool } from '../hash/hash-pool.js';
+import { realStorage } from '../storage-ports.js';
 import { JumpClock } from './jump-clock.js';
 import { type Misbehaviour, ScriptedPeer } from './scripted-peer.js';
 import { type Script, ScriptedTracker } from './scripted-tracker.js';
@@ -69,7 +70,7 @@ export class FetchBench {
   }
 
   fetchText(text: string, options: BenchOptions = {}): Promise<FetchResult> {
-    const ports = { dialer: tcpDialer, clock: this.clock, random: this.random, pool: this.pool };
+    const ports = { ...realStorage, dialer: tcpDialer, clock: this.clock, random: this.random, pool: this.pool };
     return fetchContent(ports, {
       source: parseFetchSource(text),
       shown: text,
