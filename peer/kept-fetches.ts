@@ -35,6 +35,7 @@ export class KeptFetches {
     this.#ports = ports;
     this.#sharing = sharing;
     this.#offering = {
+      disk: ports.disk,
       index: {
         add: (content) => index.add(content),
         remove: (content) => {

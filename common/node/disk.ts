@@ -64,8 +64,9 @@ class RealFile implements DiskFile {
   readonly fd: number;
   readonly #handle: FileHandle;
   readonly #path: string;
-  /** Whether a look at its state waits for nobody; asked for when it is first needed. */
+  /** Whether a look at its state waits for nobody; asked for at the second look, since most files are looked at once. */
   #isLocal: boolean | undefined;
+  #isLookedAt = false;
 
   constructor(handle: FileHandle, path: string) {
     this.#handle = handle;
@@ -113,7 +114,8 @@ class RealFile implements DiskFile {
   }
 
   async #statusLater(): Promise<FileStatus> {
-    this.#isLocal ??= await isOnLocalFileSystem(this.#path);
+    if (this.#isLookedAt) this.#isLocal ??= await isOnLocalFileSystem(this.#path);
+    this.#isLookedAt = true;
     return new Promise((resolve, reject) => {
       fstat(this.fd, { bigint: true }, (error, stats) => (error === null ? resolve(statusOf(stats)) : reject(error)));
     });

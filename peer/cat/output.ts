@@ -2,11 +2,11 @@
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ShoalError, systemCode } from '../../common/core/errors.js';
+import { realDisk } from '../../common/node/disk.js';
 import { resolveTarget } from '../fetch/target.js';
 import { diskError } from '../store/disk-error.js';
 import { partPaths } from '../store/part-paths.js';
 import { nameFile, refuseIfThere } from '../store/publish.js';
-import { syncFolder } from '../store/sync-folder.js';
 import type { ByteSink } from './cat-content.js';
 
 export interface Output extends ByteSink {
@@ -44,8 +44,8 @@ export class StreamOutput implements Output {
  * `USAGE` or `DENIED` where it cannot be there.
  */
 export async function openFileOutput(out: string, baseName: string, isOverwrite: boolean): Promise<Output> {
-  const target = await resolveTarget({ out, directory: undefined, baseName });
-  if (!isOverwrite) await refuseIfThere(target);
+  const target = await resolveTarget(realDisk, { out, directory: undefined, baseName });
+  if (!isOverwrite) await refuseIfThere(realDisk, target);
   const { part } = partPaths(target, `cat${process.pid}`);
   try {
     // Of a process that had this number before.
@@ -81,8 +81,8 @@ class FileOutput implements Output {
   async finish(): Promise<void> {
     try {
       await this.#file.sync();
-      await nameFile(this.#part, this.#target, this.#isOverwrite);
-      await syncFolder(dirname(this.#target));
+      await nameFile(realDisk, this.#part, this.#target, this.#isOverwrite);
+      await realDisk.syncFolder(dirname(this.#target));
     } catch (error) {
       throw diskError(error, this.#target);
     }

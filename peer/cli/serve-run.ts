@@ -15,6 +15,7 @@ import { controlPathOf, stateFolderOf } from '../serve/serve-paths.js';
 import { ServingNode } from '../serve/serving-node.js';
 import { StateFile } from '../serve/state-file.js';
 import { checkPaths } from '../share/scan.js';
+import { realStorage } from '../storage-ports.js';
 import { diskError } from '../store/disk-error.js';
 import { TargetLock } from '../store/target-lock.js';
 import { createProgress } from './progress.js';
@@ -42,7 +43,7 @@ export async function runServing(options: ServeRunOptions, stop: StopSignal, onS
 async function takeLock(folder: string): Promise<TargetLock> {
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    return await TargetLock.take(join(folder, 'peer.lock'), alreadyRunning);
+    return await TargetLock.take(realStorage, join(folder, 'peer.lock'), alreadyRunning);
   } catch (error) {
     throw diskError(error, folder);
   }

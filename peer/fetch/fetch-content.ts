@@ -5,12 +5,12 @@
  *
  * It decides in which order things happen and leaves each to its module. Everything it opens it closes, whatever happens.
  */
-import { rm } from 'node:fs/promises';
 import type { ShoalError } from '../../common/core/errors.js';
 import { baseName, type FileName } from '../../common/core/file-name.js';
 import { FOLDER_TYPE } from '../../common/core/folder-index.js';
 import type { Manifest } from '../../common/core/manifest.js';
 import type { ContentRoot } from '../../common/core/root.js';
+import { removeIfThere } from '../../common/node/disk-work.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
 import { readJournal } from '../store/journal.js';
 import { partPaths } from '../store/part-paths.js';
@@ -70,7 +70,7 @@ async function findGoal(
   const { source, out, directory } = session.options;
   const { root } = chosen;
   const name = source.name ?? manifest?.name ?? (`${root ?? 'content'}` as FileName);
-  const target = await resolveTarget({ out, directory, baseName: baseName(name) });
+  const target = await resolveTarget(session.ports.disk, { out, directory, baseName: baseName(name) });
   const common = { name, root, target, peers };
   if (manifest?.type === FOLDER_TYPE && root !== undefined) {
     const { catalog, indexBytes } = await fetchFolderCatalog(session, { ...common, root }, manifest);
@@ -101,13 +101,13 @@ async function fetchFolderCatalog(
   // What an earlier run left under this name is ours: where it is not the index, it is replaced.
   if (await isSameFile(session, index, root, catalog)) await reportThere(session, goal);
   else await fetchGoal(session, goal, true);
-  const { files, indexBytes } = await readFolderIndex(index, session.ports.pool).catch(async (error: unknown) => {
+  const { files, indexBytes } = await readFolderIndex(session.ports, index).catch(async (error: unknown) => {
     // What was refused is of no use to a later run either.
-    await rm(index, { force: true });
+    await removeIfThere(session.ports.disk, index);
     throw error;
   });
   const whole = await session.withMetadata(peers, (metadata) =>
-    folderCatalog(files, manifest.hashName, metadata, session.ports.pool, journal),
+    folderCatalog(session.ports, files, manifest.hashName, metadata, journal),
   );
   return { catalog: whole, indexBytes };
 }
@@ -122,7 +122,7 @@ async function keptManifest(
   root: ContentRoot | undefined,
 ): Promise<KnownManifest | undefined> {
   if (root === undefined) return undefined;
-  const state = await readJournal(partPaths(target, root).journal);
+  const state = await readJournal(session.ports.disk, partPaths(target, root).journal);
   const kept = state?.hashes.get(0);
   if (state === undefined || kept === undefined) return undefined;
   const { sizeBytes } = state.head;

@@ -5,6 +5,7 @@ import { ShoalError } from '../../common/core/errors.js';
 import { parseFileName } from '../../common/core/file-name.js';
 import { FOLDER_TYPE, folderToRaw } from '../../common/core/folder-index.js';
 import { CHUNK_BYTES, CHUNKS_MAX_COUNT, FETCH_CHUNKS_MAX_COUNT } from '../../common/core/limits.js';
+import { realDisk } from '../../common/node/disk.js';
 import { rejectionCode } from '../../common/testkit/error-code.js';
 import { packMsgpack } from '../../common/wire/msgpack.js';
 import { partPaths } from '../store/part-paths.js';
@@ -199,7 +200,7 @@ test('an index may name as many chunks as a fetch may have, with its own, and no
       sizeBytes,
       root: folder.index.root,
     }));
-    return readFolderIndex(join(bench.folder, 'index'), { readFolder: async () => files });
+    return readFolderIndex({ disk: realDisk, pool: { readFolder: async () => files } }, join(bench.folder, 'index'));
   };
   const mostBytes = (CHUNKS_MAX_COUNT - 2) * CHUNK_BYTES;
   expect((await read(mostBytes)).files).toHaveLength(sizes.length);

@@ -1,11 +1,12 @@
 /** The folder half of a fetch: from the bytes of an index to a catalog, and whether a folder on disk is that one already. */
-import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chunkCount } from '../../common/core/chunks.js';
 import { protocolError, ShoalError } from '../../common/core/errors.js';
 import type { FolderFile } from '../../common/core/folder-index.js';
 import { HASH_BYTES, HASH_NAMES, type HashName } from '../../common/core/hash.js';
 import { CHUNK_BYTES, CHUNKS_MAX_COUNT, FETCH_CHUNKS_MAX_COUNT, FOLDER_INDEX_MAX_BYTES } from '../../common/core/limits.js';
+import { readWholeFile } from '../../common/node/disk-work.js';
+import type { Disk } from '../../common/ports/disk.js';
 import { hashFileRoot } from '../hash/file-root.js';
 import type { Hasher } from '../hash/hasher.js';
 import { type KnownHashes, readJournal } from '../store/journal.js';
@@ -13,17 +14,21 @@ import { Catalog, type CatalogFile } from './catalog.js';
 import type { MetadataFetch } from './metadata.js';
 import { inspectTarget } from './target.js';
 
+export interface FolderPorts {
+  readonly disk: Pick<Disk, 'open' | 'lstat'>;
+  readonly pool: Hasher;
+}
+
 /** Reads a verified index from disk: its bytes and the files. Throws `PROTOCOL` where it is none, or larger than an index may be. */
 export async function readFolderIndex(
+  { disk, pool }: { readonly disk: Pick<Disk, 'open'>; readonly pool: Pick<Hasher, 'readFolder'> },
   path: string,
-  pool: Pick<Hasher, 'readFolder'>,
 ): Promise<{ indexBytes: Uint8Array; files: FolderFile[] }> {
-  const { size } = await stat(path);
-  if (size > FOLDER_INDEX_MAX_BYTES) throw protocolError(`The folder's index is larger than ${FOLDER_INDEX_MAX_BYTES} bytes.`);
-  const indexBytes = await readFile(path);
+  const indexBytes = await readWholeFile(disk, path, FOLDER_INDEX_MAX_BYTES);
+  if (indexBytes === undefined) throw protocolError(`The folder's index is larger than ${FOLDER_INDEX_MAX_BYTES} bytes.`);
   const files = await pool.readFolder(indexBytes);
   // With those of the index itself, since peers number them through when they tell which they have.
-  const totalChunks = files.reduce((sum, file) => sum + chunkCount(file.sizeBytes), chunkCount(size));
+  const totalChunks = files.reduce((sum, file) => sum + chunkCount(file.sizeBytes), chunkCount(indexBytes.length));
   const tooLarge = files.find((file) => chunkCount(file.sizeBytes) > CHUNKS_MAX_COUNT);
   // Found out before a manifest is asked for.
   if (tooLarge !== undefined || totalChunks > FETCH_CHUNKS_MAX_COUNT)
@@ -36,13 +41,13 @@ export async function readFolderIndex(
  * of an earlier run or from the peers. Throws as `MetadataFetch.manifests`.
  */
 export async function folderCatalog(
+  { disk, pool }: FolderPorts,
   files: readonly FolderFile[],
   hashName: HashName,
   metadata: MetadataFetch,
-  pool: Hasher,
   journalPath: string,
 ): Promise<Catalog> {
-  const kept = (await readJournal(journalPath))?.hashes ?? new Map<number, KnownHashes>();
+  const kept = (await readJournal(disk, journalPath))?.hashes ?? new Map<number, KnownHashes>();
   const known = new Map<number, KnownHashes>();
   for (const [index, file] of files.entries()) {
     const hashes = kept.get(index);
@@ -83,14 +88,14 @@ function catalogFile(file: FolderFile, hashName: HashName, known: KnownHashes | 
 
 /** Whether every file of the catalog is below `target` already, byte for byte. Other files there do not matter. */
 export async function isFolderThere(
+  { disk, pool }: FolderPorts,
   target: string,
   catalog: Catalog,
-  pool: Hasher,
   onProgress: (doneBytes: number) => void,
 ): Promise<boolean> {
   const paths = catalog.files.map((file) => join(target, file.path ?? ''));
   for (const [index, file] of catalog.files.entries()) {
-    const state = await inspectTarget(paths[index] ?? '');
+    const state = await inspectTarget(disk, paths[index] ?? '');
     if (state.kind !== 'file' || state.sizeBytes !== file.sizeBytes) return false;
   }
   let doneBytes = 0;

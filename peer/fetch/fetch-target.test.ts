@@ -4,6 +4,8 @@ import { link, mkdir, readlink, stat, symlink, writeFile } from 'node:fs/promise
 import { basename, join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
+import { realDisk } from '../../common/node/disk.js';
+import { realStorage } from '../storage-ports.js';
 import { partPaths } from '../store/part-paths.js';
 import { TargetLock } from '../store/target-lock.js';
 import { FetchBench } from '../testkit/fetch-bench.js';
@@ -37,7 +39,7 @@ describe('the target is there already', () => {
     const peer = await bench.peer(content);
     await writeFile(target(), content.bytes);
     // A live process holds the lock, which is like a folder that may not be written to, also for root.
-    const lock = await TargetLock.take(parts().lock);
+    const lock = await TargetLock.take(realStorage, parts().lock);
     expect(await bench.fetch(content, [peer])).toMatchObject({ isAlreadyThere: true, fetchedBytes: 0 });
     await lock.release();
   });
@@ -100,7 +102,7 @@ describe('the target is there already', () => {
     else expect(await bench.failure(fetching)).toMatchObject({ exitCode: 13 });
     expect((await bench.read('victim')).toString()).toBe('precious');
     if (!isOverwrite) expect(await readlink(target())).toBe(victim);
-    else expect((await inspectTarget(target())).kind).toBe('file');
+    else expect((await inspectTarget(realDisk, target())).kind).toBe('file');
   });
 
   test('FS5: a FIFO does not hang it, and stays', async () => {
@@ -116,7 +118,7 @@ describe('the target is there already', () => {
     const peer = await bench.peer(content);
     const options = { isOverwrite, directory: join(bench.folder, 'in') };
     expect(await bench.failure(bench.fetch(content, [peer], options))).toMatchObject({ exitCode: 13 });
-    expect((await inspectTarget(join(bench.folder, 'in', 'file.bin'))).kind).toBe('folder');
+    expect((await inspectTarget(realDisk, join(bench.folder, 'in', 'file.bin'))).kind).toBe('folder');
   });
 });
 
@@ -186,8 +188,8 @@ describe('found out before a byte is fetched', () => {
   });
 
   test('free space is compared with what is needed', async () => {
-    await checkFreeSpace(bench.folder, 0);
-    await expect(checkFreeSpace(bench.folder, Number.MAX_SAFE_INTEGER)).rejects.toMatchObject({ code: 'DISK_FULL' });
+    await checkFreeSpace(realDisk, bench.folder, 0);
+    await expect(checkFreeSpace(realDisk, bench.folder, Number.MAX_SAFE_INTEGER)).rejects.toMatchObject({ code: 'DISK_FULL' });
   });
 
   test('FS3: names up to the limit of the file system, and one byte past it', async () => {
@@ -200,7 +202,7 @@ describe('found out before a byte is fetched', () => {
   });
 
   test('--out is a file name, an existing folder, or a folder with a slash', async () => {
-    const at = (out: string | undefined) => resolveTarget({ out, directory: bench.folder, baseName: 'b.bin' });
+    const at = (out: string | undefined) => resolveTarget(realDisk, { out, directory: bench.folder, baseName: 'b.bin' });
     expect(await at(undefined)).toBe(join(bench.folder, 'b.bin'));
     expect(await at(join(bench.folder, 'new.bin'))).toBe(join(bench.folder, 'new.bin'));
     expect(await at(bench.folder)).toBe(join(bench.folder, 'b.bin'));

@@ -45,7 +45,7 @@ export interface Goal {
 /** Whether the target is the goal already, byte for byte. Throws `TARGET_EXISTS` where something else is that may not be replaced. */
 export async function isGoalThere(session: FetchSession, { target, root, catalog, folder }: Goal): Promise<boolean> {
   const isFolder = folder !== undefined;
-  const state = await inspectTarget(target);
+  const state = await inspectTarget(session.ports.disk, target);
   if (state.kind === 'absent') return false;
   const isSameKind = state.kind === (isFolder ? 'folder' : 'file');
   if (root !== undefined && isSameKind) {
@@ -59,11 +59,11 @@ export async function isGoalThere(session: FetchSession, { target, root, catalog
 }
 
 function isSameFolder(session: FetchSession, target: string, catalog: Catalog): Promise<boolean> {
-  return isFolderThere(target, catalog, session.ports.pool, checkProgress(session, catalog.totalBytes));
+  return isFolderThere(session.ports, target, catalog, checkProgress(session, catalog.totalBytes));
 }
 
 export async function isSameFile(session: FetchSession, target: string, root: ContentRoot, catalog: Catalog): Promise<boolean> {
-  const state = await inspectTarget(target);
+  const state = await inspectTarget(session.ports.disk, target);
   if (state.kind !== 'file' || state.sizeBytes !== catalog.totalBytes) return false;
   const hashName = catalog.files[0]?.hashName ?? 'blake3';
   const onProgress = checkProgress(session, state.sizeBytes);
@@ -85,14 +85,14 @@ function checkProgress(session: FetchSession, totalBytes: number): (doneBytes: n
 }
 
 export async function reportThere(session: FetchSession, goal: Goal): Promise<FetchResult> {
-  await tidyUp(goal).catch(() => undefined);
+  await tidyUp(session, goal).catch(() => undefined);
   return result(session, goal, { fetchedBytes: 0, wastedBytes: 0, peers: [] }, 0, true);
 }
 
 /** A crash between the rename and the end leaves these behind. A folder that may not be written to has none that matter. */
-async function tidyUp({ target, root, name, folder }: Goal): Promise<void> {
+async function tidyUp({ ports }: FetchSession, { target, root, name, folder }: Goal): Promise<void> {
   const isFolder = folder !== undefined;
-  const store = await PartStore.open({ paths: partPaths(target, root ?? '-'), root: root ?? '-', name, isFolder });
+  const store = await PartStore.open(ports, { paths: partPaths(target, root ?? '-'), root: root ?? '-', name, isFolder });
   await store.discard().finally(() => store.close());
 }
 
@@ -128,7 +128,8 @@ async function fetchFrom(
   const { isFresh, onEvent, isOverwrite } = session.options;
   const { root, catalog } = goal;
   const paths = partPaths(goal.target, root ?? '-');
-  const store = await PartStore.open({ paths, root: root ?? '-', name: goal.name, isFolder: goal.folder !== undefined });
+  const isFolder = goal.folder !== undefined;
+  const store = await PartStore.open(session.ports, { paths, root: root ?? '-', name: goal.name, isFolder });
   let isEmpty = () => false;
   let offer: Offer | undefined;
   try {
@@ -142,7 +143,7 @@ async function fetchFrom(
     if (resumedBytes > 0 || damagedCount > 0) {
       onEvent({ event: 'resumed', bytes: resumedBytes, chunks: had.count, damaged: damagedCount });
     }
-    await checkFreeSpace(paths.folder, catalog.totalBytes - resumedBytes);
+    await checkFreeSpace(session.ports.disk, paths.folder, catalog.totalBytes - resumedBytes);
     session.phase('fetch', goal.name, catalog.totalBytes, resumedBytes);
     const hashes = isMixable ? undefined : new Uint8Array(catalog.unitCount * HASH_BYTES);
     offer = isMixable && !isIndex ? offerOf(session, goal, store, check) : undefined;

@@ -9,6 +9,7 @@ import { FOLDER_TYPE } from '../../common/core/folder-index.js';
 import { HASH_BYTES } from '../../common/core/hash.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
 import { manifestFromRaw } from '../../common/core/manifest.js';
+import { realDisk } from '../../common/node/disk.js';
 import { unpackMsgpack } from '../../common/wire/msgpack.js';
 import type { Announcement } from '../discovery/announcer.js';
 import { ShareIndex } from '../share/share-index.js';
@@ -66,6 +67,7 @@ function offer(
   };
   const made = new Offer(
     {
+      disk: realDisk,
       index: {
         add: (content) => index.add(content),
         remove: (content) => {

@@ -7,7 +7,6 @@
  * A file of one chunk needs no manifest to be verified, so its fetch has no hash to serve one with: it is offered when it is here.
  * Invariant: nothing is served that was not verified by this process, in this run or the check at its beginning.
  */
-import { lstat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bitfield } from '../../common/core/bitfield.js';
 import { chunkCount } from '../../common/core/chunks.js';
@@ -16,9 +15,10 @@ import { CHUNK_BYTES } from '../../common/core/limits.js';
 import type { Manifest } from '../../common/core/manifest.js';
 import type { PeerAddress } from '../../common/core/peer-address.js';
 import { type ContentRoot, contentRoot } from '../../common/core/root.js';
+import { lookAt } from '../../common/node/disk-work.js';
 import { hashFunction } from '../../common/node/hash.js';
+import type { Disk } from '../../common/ports/disk.js';
 import type { Announcement, Announcer } from '../discovery/announcer.js';
-import { identityOf } from '../hash/file-identity.js';
 import type { Introduction } from '../net/introduction.js';
 import { GrowingHolding } from '../share/growing-holding.js';
 import { fullHolding } from '../share/holding.js';
@@ -28,6 +28,7 @@ import type { Catalog } from './catalog.js';
 
 /** The serving half of a node, as a fetch sees it. */
 export interface OfferPorts {
+  readonly disk: Pick<Disk, 'lstat'>;
   readonly index: Pick<ShareIndex, 'add' | 'remove'>;
   readonly announcer: Pick<Announcer, 'announce' | 'withdraw'>;
   /** How this node makes itself known to peers. */
@@ -136,11 +137,12 @@ export class Offer {
       const content = this.#files.get(index);
       if (content === undefined) return undefined;
       const filePath = join(path, file.path ?? '');
-      const stats = await lstat(filePath, { bigint: true }).catch(() => undefined);
-      if (stats === undefined) return undefined;
+      const found = await lookAt(this.#ports.disk, filePath);
+      if (found === undefined) return undefined;
+      const { dev, ino, sizeBytes, mtimeNs } = found;
       contents.push({
         ...content,
-        source: { kind: 'file', path: filePath, identity: identityOf(stats) },
+        source: { kind: 'file', path: filePath, identity: { dev, ino, sizeBytes, mtimeNs } },
         holding: fullHolding(content.holding.chunkCount),
       });
     }

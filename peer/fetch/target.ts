@@ -1,10 +1,10 @@
 /** Where a fetched content goes, and whether it can go there: found out before the first byte is fetched. */
-import { constants } from 'node:fs';
-import { access, lstat, stat, statfs } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ShoalError, systemCode } from '../../common/core/errors.js';
 import { NAME_PART_MAX_BYTES } from '../../common/core/limits.js';
 import { formatBytes } from '../../common/core/units.js';
+import { lookAt } from '../../common/node/disk-work.js';
+import type { Disk, FileKind } from '../../common/ports/disk.js';
 
 export interface TargetOptions {
   /** `--out`: a file name, or an existing folder to put it in. */
@@ -16,8 +16,11 @@ export interface TargetOptions {
 }
 
 /** The full path of the target. Throws `USAGE` where its folder does not exist, `DENIED` where it cannot be written. */
-export async function resolveTarget({ out, directory, baseName }: TargetOptions): Promise<string> {
-  const target = resolve(await targetPath(out, directory, baseName));
+export async function resolveTarget(
+  disk: Pick<Disk, 'lstat' | 'realpath' | 'checkAccess'>,
+  { out, directory, baseName }: TargetOptions,
+): Promise<string> {
+  const target = resolve(await targetPath(disk, out, directory, baseName));
   if (Buffer.byteLength(basename(target)) > NAME_PART_MAX_BYTES) {
     throw new ShoalError(
       'USAGE',
@@ -26,12 +29,12 @@ export async function resolveTarget({ out, directory, baseName }: TargetOptions)
     );
   }
   const folder = dirname(target);
-  const stats = await stat(folder).catch(() => undefined);
-  if (stats === undefined)
+  const kind = await kindBehind(disk, folder);
+  if (kind === undefined)
     throw new ShoalError('USAGE', 'local', `There is no folder ${folder}; make it first, or choose another --out.`);
-  if (!stats.isDirectory()) throw new ShoalError('USAGE', 'local', `${folder} is no folder; choose another --out.`);
+  if (kind !== 'folder') throw new ShoalError('USAGE', 'local', `${folder} is no folder; choose another --out.`);
   try {
-    await access(folder, constants.W_OK | constants.X_OK);
+    await disk.checkAccess(folder, 'write-folder');
   } catch (error) {
     const why = systemCode(error) === 'EROFS' ? 'is on a read-only file system' : 'is not writable for you';
     throw new ShoalError('DENIED', 'environment', `The folder ${folder} ${why}; choose another --out.`, error);
@@ -39,11 +42,21 @@ export async function resolveTarget({ out, directory, baseName }: TargetOptions)
   return target;
 }
 
-async function targetPath(out: string | undefined, directory: string | undefined, baseName: string): Promise<string> {
+async function targetPath(
+  disk: Pick<Disk, 'lstat' | 'realpath'>,
+  out: string | undefined,
+  directory: string | undefined,
+  baseName: string,
+): Promise<string> {
   if (out === undefined) return join(directory ?? '.', baseName);
   if (out.endsWith('/')) return join(out, baseName);
-  const stats = await stat(out).catch(() => undefined);
-  return stats?.isDirectory() === true ? join(out, baseName) : out;
+  return (await kindBehind(disk, out)) === 'folder' ? join(out, baseName) : out;
+}
+
+/** What is at a path that a person named, which may lead there through symlinks; `undefined` where nothing is. */
+async function kindBehind(disk: Pick<Disk, 'lstat' | 'realpath'>, path: string): Promise<FileKind | undefined> {
+  const real = await disk.realpath(path).catch(() => undefined);
+  return real === undefined ? undefined : (await lookAt(disk, real))?.kind;
 }
 
 export type TargetState =
@@ -53,18 +66,17 @@ export type TargetState =
   /** A symlink, FIFO, socket or device: never opened, never followed. */
   | { readonly kind: 'other'; readonly what: string };
 
-export async function inspectTarget(target: string): Promise<TargetState> {
-  const stats = await lstat(target).catch(() => undefined);
-  if (stats === undefined) return { kind: 'absent' };
-  if (stats.isFile()) return { kind: 'file', sizeBytes: stats.size };
-  if (stats.isDirectory()) return { kind: 'folder' };
-  return { kind: 'other', what: stats.isSymbolicLink() ? 'a symbolic link' : 'no ordinary file' };
+export async function inspectTarget(disk: Pick<Disk, 'lstat'>, target: string): Promise<TargetState> {
+  const found = await lookAt(disk, target);
+  if (found === undefined) return { kind: 'absent' };
+  if (found.kind === 'file') return { kind: 'file', sizeBytes: found.sizeBytes };
+  if (found.kind === 'folder') return { kind: 'folder' };
+  return { kind: 'other', what: found.kind === 'symlink' ? 'a symbolic link' : 'no ordinary file' };
 }
 
 /** Throws `DISK_FULL` where fewer than `neededBytes` are free in `folder`. */
-export async function checkFreeSpace(folder: string, neededBytes: number): Promise<void> {
-  const stats = await statfs(folder);
-  const freeBytes = stats.bavail * stats.bsize;
+export async function checkFreeSpace(disk: Pick<Disk, 'freeBytes'>, folder: string, neededBytes: number): Promise<void> {
+  const freeBytes = await disk.freeBytes(folder);
   if (freeBytes < neededBytes) {
     throw new ShoalError(
       'DISK_FULL',

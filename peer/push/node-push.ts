@@ -4,7 +4,9 @@ import type { FileName } from '../../common/core/file-name.js';
 import { formatPeerAddress, type HostPort, type PeerAddress } from '../../common/core/peer-address.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { Clock } from '../../common/ports/clock.js';
+import type { Disk } from '../../common/ports/disk.js';
 import type { Dialer } from '../../common/ports/net.js';
+import type { Processes } from '../../common/ports/processes.js';
 import type { Random } from '../../common/ports/random.js';
 import type { PushOffer } from '../../common/wire/peer-lines.js';
 import type { FetchResult } from '../fetch/fetch-events.js';
@@ -33,6 +35,8 @@ export interface NodePushPorts {
   readonly peerDialer: Dialer;
   readonly clock: Clock;
   readonly random: Random;
+  readonly disk: Disk;
+  readonly processes: Processes;
   readonly slots: SlotMemory;
   readonly index: Pick<ShareIndex, 'find' | 'contents'>;
   /** Fetches and goes on serving what came. */
@@ -186,7 +190,7 @@ function openInbox(ports: NodePushPorts, options: NodePushOptions, policy: PushP
   const inboxPorts = {
     clock,
     peerSeen,
-    folder: new PushFolder(policy.folder),
+    folder: new PushFolder(ports, policy.folder),
     fetch: (how: PushFetch) => receive(ports, options, how),
     shared: (name: FileName) => sharedUnder(index, name),
   };

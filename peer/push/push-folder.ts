@@ -2,28 +2,28 @@
  * The folder that pushed contents are put in: how much it holds, how much its disk has left, and how a name gets its place in it.
  * Nothing outside it is ever written, and no symlink in it is followed.
  */
-import { lstat, mkdir, opendir, rmdir, statfs } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ShoalError } from '../../common/core/errors.js';
+import { lookAt, makeFolders } from '../../common/node/disk-work.js';
+import type { FolderEntry } from '../../common/ports/disk.js';
 import type { PushOffer } from '../../common/wire/peer-lines.js';
 import { diskError } from '../store/disk-error.js';
 import { type PartPaths, partPaths } from '../store/part-paths.js';
-import { PartStore } from '../store/part-store.js';
+import { PartStore, type PartStorePorts } from '../store/part-store.js';
 import { makeRealFolder } from '../store/publish.js';
 
-/** Bytes of a block as the file system counts them (POSIX). */
-const BLOCK_BYTES = 512;
-
 export class PushFolder {
+  readonly #ports: PartStorePorts;
   readonly #folder: string;
 
-  constructor(folder: string) {
+  constructor(ports: PartStorePorts, folder: string) {
+    this.#ports = ports;
     this.#folder = resolve(folder);
   }
 
   /** Makes the folder itself where it does not exist. Throws `DENIED`, `DISK_FULL` or `IO`. */
   async open(): Promise<void> {
-    await mkdir(this.#folder, { recursive: true }).catch((error: unknown) => {
+    await makeFolders(this.#ports.disk, this.#folder).catch((error: unknown) => {
       throw diskError(error, this.#folder);
     });
   }
@@ -38,13 +38,11 @@ export class PushFolder {
     let bytes = 0;
     const folders = [this.#folder];
     for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
-      const entries = await opendir(folder).catch(() => undefined);
-      if (entries === undefined) continue;
-      for await (const entry of entries) {
-        const path = join(folder, entry.name);
+      for await (const { name, kind } of this.#entries(folder)) {
+        const path = join(folder, name);
         if (skipped.has(path)) continue;
-        if (entry.isDirectory()) folders.push(path);
-        else if (entry.isFile()) bytes += await bytesOnDisk(path);
+        if (kind === 'folder') folders.push(path);
+        else if (kind === 'file') bytes += await this.#bytesOnDisk(path);
       }
     }
     return bytes;
@@ -53,8 +51,7 @@ export class PushFolder {
   /** Bytes that the disk has left. Throws `DENIED` or `IO`. */
   async freeBytes(): Promise<number> {
     try {
-      const { bavail, bsize } = await statfs(this.#folder);
-      return bavail * bsize;
+      return await this.#ports.disk.freeBytes(this.#folder);
     } catch (error) {
       throw diskError(error, this.#folder);
     }
@@ -67,7 +64,7 @@ export class PushFolder {
   async prepare(offer: PushOffer): Promise<string> {
     const directory = dirname(this.#target(offer));
     try {
-      await makeRealFolder(directory, this.#folder, new Set());
+      await makeRealFolder(this.#ports.disk, directory, this.#folder, new Set());
     } catch (error) {
       throw diskError(error, directory);
     }
@@ -78,7 +75,7 @@ export class PushFolder {
   async discard(offer: PushOffer): Promise<void> {
     const paths = this.#partPaths(offer);
     try {
-      const store = await PartStore.open({ paths, root: offer.root, name: offer.name, isFolder: false });
+      const store = await PartStore.open(this.#ports, { paths, root: offer.root, name: offer.name, isFolder: false });
       await store.discard().finally(() => store.close());
     } catch (error) {
       // Somebody else fetches it, to here: then it is theirs. Without its folder there is nothing of it.
@@ -92,7 +89,7 @@ export class PushFolder {
   async tidy(offer: PushOffer): Promise<void> {
     let folder = dirname(this.#target(offer));
     while (folder !== this.#folder) {
-      const isRemoved = await rmdir(folder).then(
+      const isRemoved = await this.#ports.disk.removeFolder(folder).then(
         () => true,
         () => false,
       );
@@ -108,10 +105,19 @@ export class PushFolder {
   #partPaths(offer: PushOffer): PartPaths {
     return partPaths(this.#target(offer), offer.root);
   }
-}
 
-/** Holes of unfinished files take no room. */
-async function bytesOnDisk(path: string): Promise<number> {
-  const stats = await lstat(path).catch(() => undefined);
-  return stats === undefined ? 0 : Math.min(stats.size, stats.blocks * BLOCK_BYTES);
+  /** What is in a folder; nothing more of one that vanishes meanwhile. */
+  async *#entries(folder: string): AsyncIterable<FolderEntry> {
+    try {
+      yield* this.#ports.disk.list(folder);
+    } catch {
+      // What cannot be listed is not counted.
+    }
+  }
+
+  /** Holes of unfinished files take no room. */
+  async #bytesOnDisk(path: string): Promise<number> {
+    const found = await lookAt(this.#ports.disk, path);
+    return found === undefined ? 0 : Math.min(found.sizeBytes, found.diskBytes);
+  }
 }

@@ -41,7 +41,7 @@ afterEach(async () => {
 afterAll(() => bench.close());
 
 async function open(policy: Partial<PushPolicy> = {}): Promise<PushInbox> {
-  const folder = new PushFolder(join(bench.folder, 'in'));
+  const folder = new PushFolder(realStorage, join(bench.folder, 'in'));
   const ports = {
     clock: bench.clock,
     folder: {

@@ -1,49 +1,33 @@
 import { randomBytes } from 'node:crypto';
-import * as real from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { CHUNK_BYTES } from '../../common/core/limits.js';
+import { realDisk } from '../../common/node/disk.js';
+import { type DiskChange, watchedDisk } from '../../common/testkit/watched-disk.js';
+import { FetchBench } from '../testkit/fetch-bench.js';
+import { seededBytes, testContent, testFolder } from '../testkit/test-content.js';
+import { watchedHasher } from '../testkit/watched-hasher.js';
 
-/** Called before every call that changes the disk or makes it last; may throw what the call is to fail with. */
-let before: (operation: string) => Promise<void> = async () => {};
+type Change = DiskChange | 'land';
 
-const HANDLE_CALLS = ['appendFile', 'truncate', 'datasync', 'sync', 'write', 'chmod', 'writeFile'];
-
-function watchHandle(handle: real.FileHandle): real.FileHandle {
-  return new Proxy(handle, {
-    get(target, key) {
-      const value: unknown = Reflect.get(target, key, target);
-      if (typeof value !== 'function') return value;
-      if (!HANDLE_CALLS.includes(String(key))) return value.bind(target);
-      return async (...args: unknown[]) => {
-        await before(`handle.${String(key)}`);
-        return value.apply(target, args);
-      };
-    },
-  });
-}
-
-const { link, rename, rm, mkdir, utimes, writeFile } = real;
-const watched = Object.fromEntries(
-  Object.entries({ link, rename, rm, mkdir, utimes, writeFile }).map(([name, call]) => [
-    name,
-    async (...args: unknown[]) => {
-      await before(name);
-      return (call as (...all: unknown[]) => Promise<unknown>)(...args);
-    },
-  ]),
-);
-jest.unstable_mockModule('node:fs/promises', () => ({
-  ...real,
-  ...watched,
-  open: async (...args: Parameters<typeof real.open>) => watchHandle(await real.open(...args)),
-}));
-
-const { FetchBench } = await import('../testkit/fetch-bench.js');
-const { seededBytes, testContent, testFolder } = await import('../testkit/test-content.js');
-const { CHUNK_BYTES } = await import('../../common/core/limits.js');
+/** Called before everything that changes the disk or makes it last; may throw what that is to fail with. */
+let before: (change: Change, path: string) => Promise<void> = async () => {};
 
 const bench = new FetchBench();
-beforeEach(() => bench.begin());
+beforeEach(async () => {
+  await bench.begin();
+  bench.disk = watchedDisk(realDisk, (change, path) => before(change, path));
+  bench.hasher = watchedHasher(bench.pool, async () => {
+    try {
+      await before('land', 'chunk');
+      return undefined;
+    } catch (error) {
+      const { code, message } = error as NodeJS.ErrnoException;
+      return { kind: 'failed', code: code ?? '', message };
+    }
+  });
+});
 afterEach(async () => {
   before = async () => {};
   await bench.end();
@@ -57,25 +41,25 @@ const DEAD_LOCK = '999999999 1';
 
 /** The folder as a process that dies now would leave it: its locks then belong to nobody that lives. */
 async function snapshot(to: string): Promise<void> {
-  await real.cp(bench.folder, to, { recursive: true });
+  await cp(bench.folder, to, { recursive: true });
   await endLocks(to);
 }
 
 async function endLocks(directory: string): Promise<void> {
-  for (const name of await real.readdir(directory)) {
-    if (/\.shoal-lock\.\d+\.\d+$/.test(name)) await real.rm(join(directory, name));
-    else if (/\.shoal-lock/.test(name)) await real.writeFile(join(directory, name), DEAD_LOCK);
+  for (const name of await readdir(directory)) {
+    if (/\.shoal-lock\.\d+\.\d+$/.test(name)) await rm(join(directory, name));
+    else if (/\.shoal-lock/.test(name)) await writeFile(join(directory, name), DEAD_LOCK);
   }
 }
 
-const expectFile = async (at: string, bytes: Buffer) => expect(Buffer.compare(await real.readFile(at), bytes)).toBe(0);
+const expectFile = async (at: string, bytes: Buffer) => expect(Buffer.compare(await readFile(at), bytes)).toBe(0);
 
 describe('killed before any call that changes the disk', () => {
   test('CR1: a file: the final name is absent or exact, the next run completes and leaves nothing else', async () => {
     const peer = await bench.peer(content);
     const copies: string[] = [];
-    before = async (operation) => {
-      const to = `${bench.folder}-${copies.length}-${operation}`;
+    before = async (change) => {
+      const to = `${bench.folder}-${copies.length}-${change}`;
       copies.push(to);
       await snapshot(to);
     };
@@ -83,30 +67,30 @@ describe('killed before any call that changes the disk', () => {
     before = async () => {};
     expect(copies.length).toBeGreaterThan(10);
     for (const copy of copies) {
-      const names = await real.readdir(copy);
+      const names = await readdir(copy);
       if (names.includes('file.bin')) await expectFile(join(copy, 'file.bin'), content.bytes);
       await bench.fetch(content, [peer], { directory: copy });
       await expectFile(join(copy, 'file.bin'), content.bytes);
-      expect(await real.readdir(copy)).toEqual(['file.bin']);
+      expect(await readdir(copy)).toEqual(['file.bin']);
     }
   });
 
   test('CR1: a folder: absent or whole, and the next run completes', async () => {
     const peer = await bench.peer(folder.all);
     const copies: string[] = [];
-    before = async (operation) => {
-      const to = `${bench.folder}-${copies.length}-${operation}`;
+    before = async (change) => {
+      const to = `${bench.folder}-${copies.length}-${change}`;
       copies.push(to);
       await snapshot(to);
     };
     await bench.fetch(folder.index, [peer]);
     before = async () => {};
     for (const copy of copies) {
-      const isWhole = (await real.readdir(copy)).includes('docs');
+      const isWhole = (await readdir(copy)).includes('docs');
       if (isWhole) for (const [path, bytes] of Object.entries(FILES)) await expectFile(join(copy, 'docs', path), bytes);
       await bench.fetch(folder.index, [peer], { directory: copy });
       for (const [path, bytes] of Object.entries(FILES)) await expectFile(join(copy, 'docs', path), bytes);
-      expect(await real.readdir(copy)).toEqual(['docs']);
+      expect(await readdir(copy)).toEqual(['docs']);
     }
   });
 
@@ -116,11 +100,11 @@ describe('killed before any call that changes the disk', () => {
     const peer = await bench.peer(gaps.all);
     const copy = `${bench.folder}-copy`;
     let isTaken = false;
-    before = async (operation) => {
-      if (operation !== 'handle.datasync') return;
-      const part = (await real.readdir(bench.folder)).find((name) => name.endsWith('.shoal-part')) ?? 'none';
+    before = async (change) => {
+      if (change !== 'sync') return;
+      const part = (await readdir(bench.folder)).find((name) => name.endsWith('.shoal-part')) ?? 'none';
       // The index has a part of its own before, which is a file.
-      const names = await real.readdir(join(bench.folder, part)).catch(() => []);
+      const names = await readdir(join(bench.folder, part)).catch(() => []);
       // All chunks are written, and the empty file is not made before the end.
       if (isTaken || names.sort().join() !== 'a,c,d') return;
       isTaken = true;
@@ -128,8 +112,8 @@ describe('killed before any call that changes the disk', () => {
     };
     await bench.fetch(gaps.index, [peer]);
     before = async () => {};
-    const part = (await real.readdir(copy)).find((name) => name.endsWith('.shoal-part')) ?? 'none';
-    await real.rm(join(copy, part, 'd'));
+    const part = (await readdir(copy)).find((name) => name.endsWith('.shoal-part')) ?? 'none';
+    await rm(join(copy, part, 'd'));
     const result = await bench.fetch(gaps.index, [peer], { directory: copy });
     expect(result).toMatchObject({ resumedBytes: 17, fetchedBytes: 7 });
     for (const [path, bytes] of Object.entries(files)) await expectFile(join(copy, 'gaps', path), bytes);
@@ -138,9 +122,9 @@ describe('killed before any call that changes the disk', () => {
   test('RS5: killed between the last chunk and the final name, the next run fetches no chunk', async () => {
     const peer = await bench.peer(content);
     const copy = `${bench.folder}-copy`;
-    before = async (operation) => {
-      if (operation === 'link') {
-        const isLock = !(await real.readdir(bench.folder)).some((name) => name.endsWith('.shoal-part'));
+    before = async (change) => {
+      if (change === 'link') {
+        const isLock = !(await readdir(bench.folder)).some((name) => name.endsWith('.shoal-part'));
         if (!isLock) await snapshot(copy);
       }
     };
@@ -155,16 +139,16 @@ describe('killed before any call that changes the disk', () => {
   test('CR3: what an earlier run wrote is synced before it gets its final name', async () => {
     const peer = await bench.peer(content);
     const copy = `${bench.folder}-copy`;
-    before = async (operation) => {
-      if (operation === 'handle.datasync' && (await real.readdir(bench.folder)).some((name) => name.endsWith('part'))) {
-        await real.rm(copy, { recursive: true, force: true });
+    before = async (change) => {
+      if (change === 'sync' && (await readdir(bench.folder)).some((name) => name.endsWith('part'))) {
+        await rm(copy, { recursive: true, force: true });
         await snapshot(copy);
       }
     };
     await bench.fetch(content, [peer]);
-    for (const name of await real.readdir(copy)) if (name.endsWith('journal')) await real.rm(join(copy, name));
+    for (const name of await readdir(copy)) if (name.endsWith('journal')) await rm(join(copy, name));
     const calls: string[] = [];
-    before = async (operation) => void calls.push(operation);
+    before = async (change, path) => void calls.push(`${change} ${path.split('-').at(-1)}`);
     await bench.fetch(
       { ...content, manifest: testContent(content.bytes).manifest },
       [await bench.peer(testContent(content.bytes))],
@@ -173,12 +157,10 @@ describe('killed before any call that changes the disk', () => {
       },
     );
     // Both syncs come before the claim in the journal and before the link: data, then what is said of it.
-    const claim = calls.lastIndexOf('handle.appendFile');
-    const name = calls.lastIndexOf('link');
-    expect(calls.slice(0, claim)).toContain('handle.datasync');
-    expect(claim).toBeLessThan(name);
-    const syncs = calls.filter((call, at) => call === 'handle.datasync' && at < name);
-    expect(syncs.length).toBeGreaterThanOrEqual(3);
+    const claim = calls.lastIndexOf('write journal');
+    const name = calls.findLastIndex((call) => call.startsWith('link ') && call.endsWith('file.bin'));
+    expect(calls.slice(0, claim)).toContain('sync part');
+    expect(calls.slice(claim, name)).toContain('sync journal');
   });
 });
 
@@ -188,14 +170,18 @@ describe('a disk that fails at any call', () => {
     async (code) => {
       const peer = await bench.peer(content);
       let callCount = 0;
+      before = async () => {
+        callCount += 1;
+      };
       await bench.fetch(content, [peer], { directory: await fresh('count') });
       const total = callCount;
+      expect(total).toBeGreaterThan(20);
       for (let failing = 1; failing <= total; failing += 1) {
         const directory = await fresh(String(failing));
         callCount = 0;
-        before = async (operation) => {
+        before = async (change) => {
           callCount += 1;
-          if (callCount === failing) throw Object.assign(new Error(`${code}: told to fail ${operation}`), { code });
+          if (callCount === failing) throw Object.assign(new Error(`${code}: told to fail ${change}`), { code });
         };
         const outcome = await bench.fetch(content, [peer], { directory }).then(
           () => undefined,
@@ -204,7 +190,7 @@ describe('a disk that fails at any call', () => {
         before = async () => {};
         if (outcome !== undefined) expect([1, 9, 24]).toContain(outcome.exitCode);
         await endLocks(directory);
-        const names = await real.readdir(directory);
+        const names = await readdir(directory);
         if (names.includes('file.bin')) await expectFile(join(directory, 'file.bin'), content.bytes);
         await bench.fetch(content, [peer], { directory });
         await expectFile(join(directory, 'file.bin'), content.bytes);
@@ -214,7 +200,7 @@ describe('a disk that fails at any call', () => {
 
   async function fresh(name: string): Promise<string> {
     const directory = `${bench.folder}-${name}-${randomBytes(3).toString('hex')}`;
-    await real.mkdir(directory);
+    await mkdir(directory);
     return directory;
   }
 });

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { realDisk } from '../../common/node/disk.js';
 import { decodeJournal, Journal, readJournal } from './journal.js';
 
 let folder: string;
@@ -24,7 +25,7 @@ const CLAIMS: readonly (readonly [number, number])[][] = [
 ];
 
 async function written(claims = CLAIMS): Promise<Buffer> {
-  const journal = await Journal.create(path(), HEAD);
+  const journal = await Journal.create(realDisk, path(), HEAD);
   await journal.keepHashes(4, HASHES);
   for (const runs of claims) await journal.have(runs);
   await journal.close();
@@ -35,7 +36,7 @@ describe('journal', () => {
   test('gives back what was written, whatever was under its name before', async () => {
     await writeFile(path(), 'something else');
     await written();
-    const state = await readJournal(path());
+    const state = await readJournal(realDisk, path());
     expect(state?.head).toEqual(HEAD);
     expect(state?.runs).toEqual(CLAIMS.flat());
     expect(state?.hashes.get(4)).toEqual(HASHES);
@@ -78,16 +79,16 @@ describe('journal', () => {
   test('RS2: reopened, a torn tail is cut off, and what is claimed then is read again', async () => {
     const bytes = await written();
     await appendFile(path(), bytes.subarray(bytes.length - 9, bytes.length - 2));
-    const state = await readJournal(path());
+    const state = await readJournal(realDisk, path());
     if (state === undefined) throw new Error('the journal is gone');
-    const journal = await Journal.reopen(path(), state);
+    const journal = await Journal.reopen(realDisk, path(), state);
     await journal.have([[500, 2]]);
     await journal.close();
-    expect((await readJournal(path()))?.runs).toEqual([...CLAIMS.flat(), [500, 2]]);
+    expect((await readJournal(realDisk, path()))?.runs).toEqual([...CLAIMS.flat(), [500, 2]]);
   });
 
   test('none is there, or a folder is: there is no journal', async () => {
-    expect(await readJournal(path())).toBeUndefined();
-    expect(await readJournal(folder)).toBeUndefined();
+    expect(await readJournal(realDisk, path())).toBeUndefined();
+    expect(await readJournal(realDisk, folder)).toBeUndefined();
   });
 });

@@ -9,11 +9,11 @@
  * It is a claim, not a proof: a resume hashes what it says. Without it, or where it is torn, the part file is hashed instead.
  * Invariant: a unit is in it only after the data was synced; the journal itself is synced before anything is told to anybody.
  */
-import { constants } from 'node:fs';
-import { type FileHandle, open, rm } from 'node:fs/promises';
 import { type HashName, isHashName } from '../../common/core/hash.js';
 import { decodeFrames, encodeFrame, encodeLogHead, hasLogHead, LOG_HEAD_BYTES } from '../../common/core/record-log.js';
+import { readWholeFile, removeIfThere } from '../../common/node/disk-work.js';
 import { hashFunction } from '../../common/node/hash.js';
+import type { Disk, DiskFile } from '../../common/ports/disk.js';
 import { packMsgpack, unpackMsgpack } from '../../common/wire/msgpack.js';
 
 const MAGIC = 'SHOALJN';
@@ -46,22 +46,9 @@ export interface JournalState {
 const blake3 = hashFunction('blake3');
 
 /** Reads a journal; `undefined` where there is none, or none that makes sense. Never throws for what is in it. */
-export async function readJournal(path: string): Promise<JournalState | undefined> {
-  let bytes: Buffer;
-  try {
-    // O_NONBLOCK: a FIFO in its place must not hang us.
-    const handle = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
-    try {
-      const stats = await handle.stat();
-      if (!stats.isFile() || stats.size > JOURNAL_MAX_BYTES) return undefined;
-      bytes = await handle.readFile();
-    } finally {
-      await handle.close();
-    }
-  } catch {
-    return undefined;
-  }
-  return decodeJournal(bytes);
+export async function readJournal(disk: Pick<Disk, 'open'>, path: string): Promise<JournalState | undefined> {
+  const bytes = await readWholeFile(disk, path, JOURNAL_MAX_BYTES).catch(() => undefined);
+  return bytes === undefined ? undefined : decodeJournal(bytes);
 }
 
 /** The pure half of `readJournal`. */
@@ -117,67 +104,74 @@ function noteRuns(raw: Raw | undefined, into: [number, number][]): void {
 }
 
 export class Journal {
-  readonly #handle: FileHandle;
+  readonly #file: DiskFile;
+  /** Where the next record goes: half a record that a full disk left is written over. */
+  #endBytes: number;
   #closing: Promise<void> | undefined;
 
-  private constructor(handle: FileHandle) {
-    this.#handle = handle;
+  private constructor(file: DiskFile, endBytes: number) {
+    this.#file = file;
+    this.#endBytes = endBytes;
   }
 
   /** Starts a new journal; an old one under this path is replaced. */
-  static async create(path: string, head: JournalHead): Promise<Journal> {
+  static async create(disk: Pick<Disk, 'open' | 'remove'>, path: string, head: JournalHead): Promise<Journal> {
     // Whatever else has this name, a link or a FIFO, is taken away and not written to.
-    await rm(path, { force: true });
-    const handle = await open(path, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_APPEND, 0o644);
-    const first = encodeRecord({ k: 'fetch', root: head.root, size: head.sizeBytes, name: head.name });
-    return orClose(handle, async () => {
-      await handle.appendFile(Buffer.concat([encodeLogHead(MAGIC, VERSION), first]));
-      await handle.datasync();
+    await removeIfThere(disk, path);
+    const file = await disk.open(path, 'create-new', 0o644);
+    const record = encodeRecord({ k: 'fetch', root: head.root, size: head.sizeBytes, name: head.name });
+    const first = Buffer.concat([encodeLogHead(MAGIC, VERSION), record]);
+    return orClose(file, async () => {
+      await file.write(first, 0);
+      await file.sync();
+      return new Journal(file, first.length);
     });
   }
 
   /** Goes on with a journal that was read; what is torn at its end is cut off. */
-  static async reopen(path: string, state: JournalState): Promise<Journal> {
-    const handle = await open(path, constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW);
-    return orClose(handle, () => handle.truncate(state.goodBytes));
-  }
-
-  /** Takes over a handle that is ready to be appended to. */
-  static on(handle: FileHandle): Journal {
-    return new Journal(handle);
+  static async reopen(disk: Pick<Disk, 'open'>, path: string, state: JournalState): Promise<Journal> {
+    const file = await disk.open(path, 'write');
+    return orClose(file, async () => {
+      await file.truncate(state.goodBytes);
+      return new Journal(file, state.goodBytes);
+    });
   }
 
   /** Keeps the chunk hashes of a file; they count once a later `have` was synced. */
   async keepHashes(fileIndex: number, known: KnownHashes): Promise<void> {
-    await this.#handle.appendFile(encodeRecord({ k: 'hashes', file: fileIndex, hash: known.hashName, hashes: known.hashes }));
+    await this.#append({ k: 'hashes', file: fileIndex, hash: known.hashName, hashes: known.hashes });
   }
 
   /** Claims units whose data was synced, and syncs the claim. Where that fails, half a record is taken back. */
   async have(runs: readonly (readonly [number, number])[]): Promise<void> {
-    const { size } = await this.#handle.stat();
-    try {
-      await this.#handle.appendFile(encodeRecord({ k: 'have', runs }));
-    } catch (error) {
-      // What comes after a torn record could not be read.
-      await this.#handle.truncate(size).catch(() => undefined);
-      throw error;
-    }
-    await this.#handle.datasync();
+    await this.#append({ k: 'have', runs });
+    await this.#file.sync();
   }
 
   close(): Promise<void> {
-    this.#closing ??= this.#handle.close();
+    this.#closing ??= this.#file.close();
     return this.#closing;
+  }
+
+  async #append(record: Record<string, unknown>): Promise<void> {
+    const bytes = encodeRecord(record);
+    try {
+      await this.#file.write(bytes, this.#endBytes);
+      this.#endBytes += bytes.length;
+    } catch (error) {
+      // What comes after a torn record could not be read.
+      await this.#file.truncate(this.#endBytes).catch(() => undefined);
+      throw error;
+    }
   }
 }
 
-/** The journal on `handle` when `prepare` is done; closes it where that fails. */
-async function orClose(handle: FileHandle, prepare: () => Promise<void>): Promise<Journal> {
+/** What `prepare` makes of a file; closes it where that fails. */
+async function orClose(file: DiskFile, prepare: () => Promise<Journal>): Promise<Journal> {
   try {
-    await prepare();
-    return Journal.on(handle);
+    return await prepare();
   } catch (error) {
-    await handle.close();
+    await file.close();
     throw error;
   }
 }

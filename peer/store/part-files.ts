@@ -5,11 +5,10 @@
  * Nothing here follows a symlink: neither at a file nor at a folder on the way to it.
  * Invariant: a handle with users is never closed; a file that was written is in `dirty` until a sync of it succeeded.
  */
-import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ShoalError, systemCode } from '../../common/core/errors.js';
-import { openPatiently } from '../../common/node/open-patiently.js';
+import { openFilePatiently } from '../../common/node/open-file-patiently.js';
+import type { Disk, DiskFile, OpenMode } from '../../common/ports/disk.js';
 import type { Catalog } from '../fetch/catalog.js';
 import { diskError } from './disk-error.js';
 
@@ -19,11 +18,12 @@ const IDLE_HANDLES_MAX_COUNT = 32;
 const SYNCS_AT_ONCE_COUNT = 4;
 
 interface OpenFile {
-  readonly handle: Promise<FileHandle>;
+  readonly handle: Promise<DiskFile>;
   userCount: number;
 }
 
 export class PartFiles {
+  readonly #disk: Disk;
   readonly #part: string;
   readonly #catalog: Catalog;
   /** In order of last use, oldest first. */
@@ -38,7 +38,8 @@ export class PartFiles {
   /** Who waits for a file that is not used any more. */
   readonly #waiting: (() => void)[] = [];
 
-  constructor(part: string, catalog: Catalog) {
+  constructor(disk: Disk, part: string, catalog: Catalog) {
+    this.#disk = disk;
     this.#part = part;
     this.#catalog = catalog;
   }
@@ -136,18 +137,18 @@ export class PartFiles {
     await Promise.all(files.map((file) => file.handle.then((handle) => handle.close()).catch(() => undefined)));
   }
 
-  async #create(fileIndex: number): Promise<FileHandle> {
+  async #create(fileIndex: number): Promise<DiskFile> {
     const path = this.pathOf(fileIndex);
     const sizeBytes = this.#catalog.files[fileIndex]?.sizeBytes ?? 0;
     if (path !== this.#part) await this.#makeFolder(dirname(path));
-    const handle = await this.#openFile(path, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW);
+    const handle = await this.#openFile(path, 'create');
     try {
-      const stats = await handle.stat();
+      const found = await handle.status();
       // A second name would show, and change, what is unfinished.
-      if (!stats.isFile() || stats.nlink > 1)
+      if (found.kind !== 'file' || found.linkCount > 1)
         throw new ShoalError('TARGET_EXISTS', 'environment', `${path} is in the way; move it elsewhere.`);
       // Longer or shorter, it becomes what it should be; surplus bytes are cut, missing ones are a hole.
-      if (stats.size !== sizeBytes) await handle.truncate(sizeBytes);
+      if (found.sizeBytes !== sizeBytes) await handle.truncate(sizeBytes);
       this.#readyCount += 1;
       return handle;
     } catch (error) {
@@ -160,10 +161,10 @@ export class PartFiles {
     if (this.#folders.has(folder)) return;
     if (folder !== this.#part) await this.#makeFolder(dirname(folder));
     try {
-      await mkdir(folder);
+      await this.#disk.makeFolder(folder);
     } catch (error) {
       if (systemCode(error) !== 'EEXIST') throw error;
-      if (!(await lstat(folder)).isDirectory()) {
+      if ((await this.#disk.lstat(folder)).kind !== 'folder') {
         throw new ShoalError(
           'TARGET_EXISTS',
           'environment',
@@ -182,8 +183,8 @@ export class PartFiles {
       const handle = await this.#open.get(fileIndex)?.handle;
       // The owner can always read and write, or the next sync could not open it.
       // Bits or a time that the file system cannot hold are hints that are not taken.
-      if (file.mode !== undefined) await handle?.chmod(file.mode | 0o600).catch(() => undefined);
-      if (file.mtimeMs !== undefined) await handle?.utimes(...timesOf(file.mtimeMs)).catch(() => undefined);
+      if (file.mode !== undefined) await handle?.setAttributes({ mode: file.mode | 0o600 }).catch(() => undefined);
+      if (file.mtimeMs !== undefined) await handle?.setAttributes({ mtimeMs: file.mtimeMs }).catch(() => undefined);
     } catch (error) {
       throw diskError(error, this.pathOf(fileIndex));
     } finally {
@@ -199,16 +200,16 @@ export class PartFiles {
         // A user from here on, so that nobody closes it meanwhile.
         file.userCount += 1;
         try {
-          await (await file.handle).datasync();
+          await (await file.handle).sync();
         } finally {
           file.userCount -= 1;
         }
         return;
       }
-      const own = await this.#openFile(this.pathOf(fileIndex), constants.O_RDWR | constants.O_NOFOLLOW);
+      const own = await this.#openFile(this.pathOf(fileIndex), 'write');
       this.#readyCount += 1;
       try {
-        await own.datasync().finally(() => own.close());
+        await own.sync().finally(() => own.close());
       } finally {
         this.#readyCount -= 1;
       }
@@ -220,8 +221,8 @@ export class PartFiles {
     }
   }
 
-  #openFile(path: string, flags: number): Promise<FileHandle> {
-    return openPatiently(path, flags, () => this.#makeRoom(), 0o666);
+  #openFile(path: string, how: OpenMode): Promise<DiskFile> {
+    return openFilePatiently(this.#disk, path, how, () => this.#makeRoom());
   }
 
   /** The process has no file handle left: gives one back, or waits until one is not used. False where none of ours is open. */
@@ -248,14 +249,4 @@ export class PartFiles {
     }
     return undefined;
   }
-}
-
-/**
- * Access and modification time in the seconds that the system takes. Half of all milliseconds are no exact fraction of a second and
- * would be cut down to the one before, which gives a folder that is shared from here another root. The system cuts to microseconds:
- * half of one more leaves the millisecond.
- */
-function timesOf(mtimeMs: number): [number, number] {
-  const seconds = (mtimeMs + 0.0005) / 1000;
-  return [seconds, seconds];
 }

@@ -1,10 +1,13 @@
-import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
+import { mkdtemp, open, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
+import { realDisk } from '../../common/node/disk.js';
+import { watchedDisk } from '../../common/testkit/watched-disk.js';
 import { Catalog } from '../fetch/catalog.js';
 import { HashPool } from '../hash/hash-pool.js';
+import { realStorage } from '../storage-ports.js';
 import { seededBytes, testContent } from '../testkit/test-content.js';
 import { readJournal } from './journal.js';
 import { partPaths } from './part-paths.js';
@@ -13,11 +16,23 @@ import { PartStore } from './part-store.js';
 const content = testContent(seededBytes(4 * CHUNK_BYTES));
 const pool = new HashPool({ threadCount: 1 });
 let folder: string;
+/** Called at the next sync, which then fails. */
+let failSync: (() => void) | undefined;
+let syncCount = 0;
+const disk = watchedDisk(realDisk, (change) => {
+  if (change !== 'sync') return;
+  syncCount += 1;
+  const meanwhile = failSync;
+  if (meanwhile === undefined) return;
+  failSync = undefined;
+  meanwhile();
+  throw Object.assign(new Error('i/o error'), { code: 'EIO' });
+});
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'shoal-store-'));
+  [failSync, syncCount] = [undefined, 0];
 });
 afterEach(async () => {
-  jest.restoreAllMocks();
   await rm(folder, { recursive: true, force: true });
 });
 afterAll(() => pool.close());
@@ -26,7 +41,7 @@ const paths = () => partPaths(join(folder, 'file.bin'), content.root);
 
 async function begin() {
   const { root, hashes } = content;
-  const store = await PartStore.open({ paths: paths(), root, name: 'file.bin', isFolder: false });
+  const store = await PartStore.open({ ...realStorage, disk }, { paths: paths(), root, name: 'file.bin', isFolder: false });
   const ref = { by: 'root', root } as const;
   const catalog = new Catalog([
     { path: undefined, sizeBytes: content.bytes.length, content: ref, root, hashName: 'blake3', hashes },
@@ -43,18 +58,7 @@ async function write(store: PartStore, unit: number): Promise<void> {
   store.release(0);
 }
 
-/** Lets the next sync fail, after `meanwhile`. */
-async function failNextSync(meanwhile = () => {}) {
-  const handle = await open(folder, 'r');
-  const prototype = Object.getPrototypeOf(handle) as FileHandle;
-  await handle.close();
-  return jest.spyOn(prototype, 'datasync').mockImplementationOnce(async () => {
-    meanwhile();
-    throw Object.assign(new Error('i/o error'), { code: 'EIO' });
-  });
-}
-
-const claims = async () => (await readJournal(paths().journal))?.runs ?? [];
+const claims = async () => (await readJournal(disk, paths().journal))?.runs ?? [];
 
 describe('part store', () => {
   test('RS2: what an earlier run wrote and did not claim is claimed by the next checkpoint', async () => {
@@ -84,17 +88,19 @@ describe('part store', () => {
     await first.checkpoint();
     await first.close();
     const { store } = await begin();
-    await failNextSync();
+    failSync = () => {};
     expect(await store.checkpoint()).toEqual([2]);
     await store.close();
-    expect((await begin()).had.runs()).toEqual([[0, 1]]);
+    const again = await begin();
+    expect(again.had.runs()).toEqual([[0, 1]]);
+    await again.store.close();
   });
 
   test('FS8: a failed sync costs also what was written while it ran', async () => {
     const { store } = await begin();
     for (const unit of [0, 1]) await write(store, unit);
     store.wrote(0);
-    await failNextSync(() => store.wrote(1));
+    failSync = () => store.wrote(1);
     expect(await store.checkpoint()).toEqual([0, 1]);
     expect(await store.checkpoint()).toEqual([]);
     await store.close();
@@ -105,13 +111,13 @@ describe('part store', () => {
     const { store } = await begin();
     await write(store, 0);
     store.wrote(0);
-    const datasync = await failNextSync();
+    failSync = () => {};
     expect(await store.checkpoint()).toEqual([0]);
-    const before = datasync.mock.calls.length;
+    const before = syncCount;
     store.wrote(0);
     expect(await store.checkpoint()).toEqual([]);
     // The data's, and the journal's.
-    expect(datasync.mock.calls.length - before).toBe(2);
+    expect(syncCount - before).toBe(2);
     await store.close();
   });
 });

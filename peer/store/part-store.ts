@@ -7,10 +7,12 @@
  * rename, folder synced, and only then is anything reported. Whatever is cut off in between, the next run finds what was synced.
  * Invariant: the final name appears only when every unit was verified and is on disk.
  */
-import { lstat, open, rm } from 'node:fs/promises';
 import { Bitfield } from '../../common/core/bitfield.js';
 import { chunkCount } from '../../common/core/chunks.js';
 import { ShoalError } from '../../common/core/errors.js';
+import { lookAt, removeIfThere, removeTree, withFile } from '../../common/node/disk-work.js';
+import type { Disk } from '../../common/ports/disk.js';
+import type { Processes } from '../../common/ports/processes.js';
 import type { Catalog } from '../fetch/catalog.js';
 import type { Hasher } from '../hash/hasher.js';
 import { diskError } from './disk-error.js';
@@ -19,11 +21,15 @@ import { checkParts, type PartCheck } from './part-check.js';
 import { PartFiles } from './part-files.js';
 import type { PartPaths } from './part-paths.js';
 import { publish } from './publish.js';
-import { syncFolder } from './sync-folder.js';
 import { TargetLock } from './target-lock.js';
 
 /** Bytes at the start of a unit that are zeroed to disown it: what a check takes for a hole. */
 const DISOWN_BYTES = 4096;
+
+export interface PartStorePorts {
+  readonly disk: Disk;
+  readonly processes: Processes;
+}
 
 export interface PartStoreOptions {
   readonly paths: PartPaths;
@@ -36,6 +42,7 @@ export interface PartStoreOptions {
 
 /** The lock and the journal of a target, before it is known what the files are. */
 export class PartStore {
+  readonly #disk: Disk;
   readonly #options: PartStoreOptions;
   readonly #lock: TargetLock;
   readonly #state: JournalState | undefined;
@@ -48,18 +55,20 @@ export class PartStore {
   #unitsLeft = new Uint32Array(0);
   #catalog: Catalog | undefined;
 
-  private constructor(options: PartStoreOptions, lock: TargetLock, state: JournalState | undefined) {
+  private constructor(disk: Disk, options: PartStoreOptions, lock: TargetLock, state: JournalState | undefined) {
+    this.#disk = disk;
     this.#options = options;
     this.#lock = lock;
     this.#state = state;
   }
 
   /** Takes the lock and reads the journal. Throws `TARGET_EXISTS`, `DENIED`, `DISK_FULL` or `IO`. */
-  static async open(options: PartStoreOptions): Promise<PartStore> {
+  static async open(ports: PartStorePorts, options: PartStoreOptions): Promise<PartStore> {
+    const { disk } = ports;
     try {
-      const lock = await TargetLock.take(options.paths.lock);
-      const state = options.root === '-' ? undefined : await readJournal(options.paths.journal);
-      return new PartStore(options, lock, state?.head.root === options.root ? state : undefined);
+      const lock = await TargetLock.take(ports, options.paths.lock);
+      const state = options.root === '-' ? undefined : await readJournal(disk, options.paths.journal);
+      return new PartStore(disk, options, lock, state?.head.root === options.root ? state : undefined);
     } catch (error) {
       throw diskError(error, options.paths.target);
     }
@@ -74,8 +83,8 @@ export class PartStore {
   async discard(): Promise<void> {
     const { part, journal, index } = this.#options.paths;
     try {
-      await rm(part, { recursive: true, force: true });
-      for (const path of [journal, index]) await rm(path, { force: true });
+      await removeTree(this.#disk, part);
+      for (const path of [journal, index]) await removeIfThere(this.#disk, path);
     } catch (error) {
       throw diskError(error, part);
     }
@@ -88,7 +97,7 @@ export class PartStore {
   async begin(catalog: Catalog, isFresh: boolean, pool: Hasher, onProgress: (doneBytes: number) => void): Promise<PartCheck> {
     const { paths, root, name } = this.#options;
     this.#catalog = catalog;
-    const files = new PartFiles(paths.part, catalog);
+    const files = new PartFiles(this.#disk, paths.part, catalog);
     this.#files = files;
     try {
       const isPartThere = await this.#dropSharedPart();
@@ -110,7 +119,7 @@ export class PartStore {
       }
       // A journal with wrong claims is written anew, so that a later run does not count them again.
       if (state !== undefined && damagedCount === 0) {
-        this.#journal = await Journal.reopen(paths.journal, state);
+        this.#journal = await Journal.reopen(this.#disk, paths.journal, state);
         // Found, and claimed by nobody: like what is written now, it counts once it is synced.
         for (const [first, count] of had.runs())
           for (let unit = first; unit < first + count; unit += 1) if (!claimed.has(unit)) this.#fresh.push(unit);
@@ -166,7 +175,7 @@ export class PartStore {
     }
     try {
       // Once: the names of part and journal, without which what they hold would be lost in a power cut.
-      if (!this.#isNamed) await syncFolder(this.#options.paths.folder);
+      if (!this.#isNamed) await this.#disk.syncFolder(this.#options.paths.folder);
       this.#isNamed = true;
       await this.#journal?.have(runsOf(units));
     } catch (error) {
@@ -178,10 +187,10 @@ export class PartStore {
   /** Gives the finished content its final name. Throws `TARGET_EXISTS`, `DENIED`, `DISK_FULL` or `IO`. */
   async publish(isOverwrite: boolean): Promise<void> {
     const { paths, isFolder } = this.#options;
-    await publish({ paths, isFolder, isOverwrite, catalog: this.#known, files: this.#part });
+    await publish(this.#disk, { paths, isFolder, isOverwrite, catalog: this.#known, files: this.#part });
     // It is there, for good: what cannot be tidied up now is found by the next run, and is no failure of this one.
     await this.#journal?.close().catch(() => undefined);
-    for (const path of [paths.journal, paths.index]) await rm(path, { force: true }).catch(() => undefined);
+    for (const path of [paths.journal, paths.index]) await removeIfThere(this.#disk, path).catch(() => undefined);
     await this.close();
   }
 
@@ -210,7 +219,8 @@ export class PartStore {
   }
 
   async #newJournal(catalog: Catalog, root: string, name: string, had: Bitfield): Promise<void> {
-    const journal = await Journal.create(this.#options.paths.journal, { root, sizeBytes: catalog.totalBytes, name });
+    const head = { root, sizeBytes: catalog.totalBytes, name };
+    const journal = await Journal.create(this.#disk, this.#options.paths.journal, head);
     this.#journal = journal;
     for (const [index, file] of catalog.files.entries()) {
       if (file.hashes !== undefined) await journal.keepHashes(index, { hashName: file.hashName, hashes: file.hashes });
@@ -224,20 +234,20 @@ export class PartStore {
   /** A part that has another name too (a crash right after it was published) is not written to: that would change the other. Returns whether one is there. */
   async #dropSharedPart(): Promise<boolean> {
     const { part } = this.#options.paths;
-    const stats = await lstat(part).catch(() => undefined);
-    const isShared = stats?.isFile() === true && stats.nlink > 1;
-    if (isShared) await rm(part);
-    return stats !== undefined && !isShared;
+    const found = await lookAt(this.#disk, part);
+    const isShared = found?.kind === 'file' && found.linkCount > 1;
+    if (isShared) await this.#disk.remove(part);
+    return found !== undefined && !isShared;
   }
 
   async #disown(units: readonly number[]): Promise<void> {
-    const zeros = Buffer.alloc(DISOWN_BYTES);
+    const zeros = new Uint8Array(DISOWN_BYTES);
     for (const unit of units) {
       const place = this.#known.locate(unit);
       this.#unitsLeft[place.fileIndex] = (this.#unitsLeft[place.fileIndex] ?? 0) + 1;
       try {
-        const handle = await open(this.pathOf(place.fileIndex), 'r+');
-        await handle.write(zeros, 0, Math.min(DISOWN_BYTES, place.lengthBytes), place.position).finally(() => handle.close());
+        const wiped = zeros.subarray(0, Math.min(DISOWN_BYTES, place.lengthBytes));
+        await withFile(this.#disk, this.pathOf(place.fileIndex), 'write', (file) => file.write(wiped, place.position));
       } catch {
         // The disk takes nothing more: then there is no claim in the journal either, and the user is told by what comes next.
       }

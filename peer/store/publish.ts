@@ -5,14 +5,14 @@
  * fails where the target exists; where links are not to be had, by a check and a rename. With it a file is replaced by one rename; in a
  * folder each listed file is, and what is not listed stays untouched.
  */
-import { link, lstat, mkdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { ShoalError, systemCode } from '../../common/core/errors.js';
+import { lookAt, removeIfThere, removeTree } from '../../common/node/disk-work.js';
+import type { Disk } from '../../common/ports/disk.js';
 import type { Catalog } from '../fetch/catalog.js';
 import { diskError } from './disk-error.js';
 import type { PartFiles } from './part-files.js';
 import type { PartPaths } from './part-paths.js';
-import { syncFolder } from './sync-folder.js';
 
 /** Files that are finished before the next sync: each may be open while it is. */
 const FINISH_AT_ONCE_COUNT = 32;
@@ -26,23 +26,23 @@ export interface Publication {
 }
 
 /** Throws `TARGET_EXISTS`, `DENIED`, `DISK_FULL` or `IO`; the part then stays as it is. */
-export async function publish(publication: Publication): Promise<void> {
+export async function publish(disk: Disk, publication: Publication): Promise<void> {
   const { paths, isFolder, isOverwrite, catalog, files } = publication;
   try {
-    if (isFolder) await makeStaging(paths.part);
+    if (isFolder) await makeFolderIfMissing(disk, paths.part);
     await finishFiles(catalog, files);
     await files.close();
-    for (const folder of files.folders) await syncFolder(folder);
-    if (isFolder) await nameFolder(publication);
-    else await nameFile(paths.part, paths.target, isOverwrite);
-    await syncFolder(paths.folder);
+    for (const folder of files.folders) await disk.syncFolder(folder);
+    if (isFolder) await nameFolder(disk, publication);
+    else await nameFile(disk, paths.part, paths.target, isOverwrite);
+    await disk.syncFolder(paths.folder);
   } catch (error) {
     throw diskError(error, paths.target);
   }
 }
 
-async function makeStaging(part: string): Promise<void> {
-  await mkdir(part).catch((error: unknown) => {
+async function makeFolderIfMissing(disk: Pick<Disk, 'makeFolder'>, folder: string): Promise<void> {
+  await disk.makeFolder(folder).catch((error: unknown) => {
     if (systemCode(error) !== 'EEXIST') throw error;
   });
 }
@@ -57,27 +57,32 @@ async function finishFiles(catalog: Catalog, files: PartFiles): Promise<void> {
 }
 
 /** Gives a finished file its final name. Throws `TARGET_EXISTS`, and what the operating system says. */
-export async function nameFile(part: string, target: string, isOverwrite: boolean): Promise<void> {
+export async function nameFile(
+  disk: Pick<Disk, 'link' | 'rename' | 'remove' | 'lstat'>,
+  part: string,
+  target: string,
+  isOverwrite: boolean,
+): Promise<void> {
   if (isOverwrite) {
-    await rename(part, target);
+    await disk.rename(part, target);
     return;
   }
   try {
-    await link(part, target);
+    await disk.link(part, target);
   } catch (error) {
     if (systemCode(error) === 'EEXIST') throw exists(target);
-    await refuseIfThere(target);
-    await rename(part, target);
+    await refuseIfThere(disk, target);
+    await disk.rename(part, target);
     return;
   }
   // The other name of the same file; one that stays is found by the next run.
-  await rm(part, { force: true }).catch(() => undefined);
+  await removeIfThere(disk, part).catch(() => undefined);
 }
 
-async function nameFolder({ paths, isOverwrite, catalog, files }: Publication): Promise<void> {
+async function nameFolder(disk: Disk, { paths, isOverwrite, catalog, files }: Publication): Promise<void> {
   try {
     // Succeeds where nothing is there, or an empty folder.
-    await rename(paths.part, paths.target);
+    await disk.rename(paths.part, paths.target);
     return;
   } catch (error) {
     const code = systemCode(error);
@@ -87,29 +92,31 @@ async function nameFolder({ paths, isOverwrite, catalog, files }: Publication): 
   const made = new Set<string>();
   for (const [index, file] of catalog.files.entries()) {
     const target = join(paths.target, file.path ?? '');
-    await makeRealFolder(dirname(target), paths.folder, made);
-    await rename(files.pathOf(index), target);
+    await makeRealFolder(disk, dirname(target), paths.folder, made);
+    await disk.rename(files.pathOf(index), target);
   }
-  for (const folder of made) await syncFolder(folder);
-  await rm(paths.part, { recursive: true, force: true });
+  for (const folder of made) await disk.syncFolder(folder);
+  await removeTree(disk, paths.part);
 }
 
 /** Makes a folder and those above it down from `top`; a symlink in its place is refused, not followed. */
-export async function makeRealFolder(folder: string, top: string, made: Set<string>): Promise<void> {
+export async function makeRealFolder(
+  disk: Pick<Disk, 'makeFolder' | 'lstat'>,
+  folder: string,
+  top: string,
+  made: Set<string>,
+): Promise<void> {
   if (folder === top || made.has(folder)) return;
-  await makeRealFolder(dirname(folder), top, made);
-  await mkdir(folder).catch((error: unknown) => {
-    if (systemCode(error) !== 'EEXIST') throw error;
-  });
-  if (!(await lstat(folder)).isDirectory())
+  await makeRealFolder(disk, dirname(folder), top, made);
+  await makeFolderIfMissing(disk, folder);
+  if ((await disk.lstat(folder)).kind !== 'folder')
     throw new ShoalError('TARGET_EXISTS', 'environment', `${folder} is in the way; move it elsewhere.`);
   made.add(folder);
 }
 
 /** Throws `TARGET_EXISTS` where anything has the name. */
-export async function refuseIfThere(target: string): Promise<void> {
-  const found = await lstat(target).catch(() => undefined);
-  if (found !== undefined) throw exists(target);
+export async function refuseIfThere(disk: Pick<Disk, 'lstat'>, target: string): Promise<void> {
+  if ((await lookAt(disk, target)) !== undefined) throw exists(target);
 }
 
 function exists(target: string): ShoalError {

@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { realStorage } from '../storage-ports.js';
 import { TargetLock } from './target-lock.js';
 
 let folder: string;
@@ -18,18 +19,18 @@ const deadPid = () => spawnSync(process.execPath, ['-e', '']).pid;
 
 describe('target lock', () => {
   test('is held by one, freed by release, and nothing is left behind', async () => {
-    const lock = await TargetLock.take(path());
-    await expect(TargetLock.take(path())).rejects.toMatchObject({ code: 'TARGET_EXISTS' });
+    const lock = await TargetLock.take(realStorage, path());
+    await expect(TargetLock.take(realStorage, path())).rejects.toMatchObject({ code: 'TARGET_EXISTS' });
     await lock.release();
     await lock.release();
     expect(await readdir(folder)).toEqual([]);
-    await (await TargetLock.take(path())).release();
+    await (await TargetLock.take(realStorage, path())).release();
   });
 
   test('FS13: one of a live process is refused, and named', async () => {
     const parent = process.ppid;
     await writeFile(path(), `${parent} ?`);
-    await expect(TargetLock.take(path())).rejects.toThrow(`Process ${parent} is fetching this already`);
+    await expect(TargetLock.take(realStorage, path())).rejects.toThrow(`Process ${parent} is fetching this already`);
     expect(await readFile(path(), 'utf8')).toBe(`${parent} ?`);
   });
 
@@ -41,7 +42,7 @@ describe('target lock', () => {
   ])('FS13: one %s is taken over', async (_title, token) => {
     if (token().endsWith(' 1') && process.platform !== 'linux') return;
     await writeFile(path(), token());
-    const lock = await TargetLock.take(path());
+    const lock = await TargetLock.take(realStorage, path());
     await lock.release();
     expect(await readdir(folder)).toEqual([]);
   });
@@ -56,7 +57,7 @@ describe('target lock', () => {
       let stat = '';
       while (!stat.includes(') Z ')) stat = await readFile(`/proc/${pid}/stat`, 'latin1');
       await writeFile(path(), `${pid} ${stat.split(') ').at(-1)?.split(' ')[19]}`);
-      await (await TargetLock.take(path())).release();
+      await (await TargetLock.take(realStorage, path())).release();
     } finally {
       parent.kill('SIGKILL');
     }
@@ -65,7 +66,7 @@ describe('target lock', () => {
   test('FS13: of many who find a stale lock at once, exactly one gets it, each time', async () => {
     for (let round = 0; round < 30; round += 1) {
       await writeFile(path(), '999999999 1');
-      const takers = await Promise.allSettled(Array.from({ length: 8 }, () => TargetLock.take(path())));
+      const takers = await Promise.allSettled(Array.from({ length: 8 }, () => TargetLock.take(realStorage, path())));
       const held = takers.flatMap((taker) => (taker.status === 'fulfilled' ? [taker.value] : []));
       expect(held).toHaveLength(1);
       for (const taker of takers) if (taker.status === 'rejected') expect(taker.reason).toMatchObject({ code: 'TARGET_EXISTS' });
@@ -77,15 +78,16 @@ describe('target lock', () => {
   test('a takeover that was cut off does not block the next for ever', async () => {
     await writeFile(path(), '999999999 1');
     await writeFile(`${path()}.takeover`, '999999999 1');
-    await (await TargetLock.take(path())).release();
+    await (await TargetLock.take(realStorage, path())).release();
     expect(await readdir(folder)).toEqual([]);
   });
 
   test('two processes: the second is refused while the first lives', async () => {
     const program = `const { TargetLock } = await import(${JSON.stringify(new URL('./target-lock.js', import.meta.url).href)});
-      try { await TargetLock.take(${JSON.stringify(path())}); console.log('taken'); } catch (error) { console.log(error.code); }`;
+      const { realStorage } = await import(${JSON.stringify(new URL('../storage-ports.js', import.meta.url).href)});
+      try { await TargetLock.take(realStorage, ${JSON.stringify(path())}); console.log('taken'); } catch (error) { console.log(error.code); }`;
     const other = () => execFileSync(process.execPath, ['--input-type=module', '-e', program], { encoding: 'utf8' }).trim();
-    const lock = await TargetLock.take(path());
+    const lock = await TargetLock.take(realStorage, path());
     expect(other()).toBe('TARGET_EXISTS');
     await lock.release();
     // It ends without a release: what it leaves is stale.

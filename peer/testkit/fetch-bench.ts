@@ -5,13 +5,16 @@ import { join } from 'node:path';
 import { ShoalError } from '../../common/core/errors.js';
 import { formatLink } from '../../common/core/link.js';
 import { realRandom } from '../../common/node/clock.js';
+import { realDisk } from '../../common/node/disk.js';
 import { tcpDialer } from '../../common/node/tcp.js';
+import type { Disk } from '../../common/ports/disk.js';
 import type { Random } from '../../common/ports/random.js';
 import { fetchContent } from '../fetch/fetch-content.js';
 import type { FetchEvent, FetchResult } from '../fetch/fetch-events.js';
 import type { FetchOptions } from '../fetch/fetch-session.js';
 import { parseFetchSource } from '../fetch/fetch-source.js';
 import { HashPool } from '../hash/hash-pool.js';
+import type { Hasher } from '../hash/hasher.js';
 import { realStorage } from '../storage-ports.js';
 import { JumpClock } from './jump-clock.js';
 import { type Misbehaviour, ScriptedPeer } from './scripted-peer.js';
@@ -25,6 +28,8 @@ export class FetchBench {
   readonly pool = new HashPool({ threadCount: 2 });
   clock = new JumpClock();
   random: Random = realRandom;
+  disk: Disk = realDisk;
+  hasher: Hasher = this.pool;
   folder = '';
   events: FetchEvent[] = [];
   #root = '';
@@ -39,6 +44,8 @@ export class FetchBench {
     await mkdir(this.folder);
     this.clock = new JumpClock();
     this.random = realRandom;
+    this.disk = realDisk;
+    this.hasher = this.pool;
     this.events = [];
   }
 
@@ -70,20 +77,23 @@ export class FetchBench {
   }
 
   fetchText(text: string, options: BenchOptions = {}): Promise<FetchResult> {
-    const ports = { ...realStorage, dialer: tcpDialer, clock: this.clock, random: this.random, pool: this.pool };
-    return fetchContent(ports, {
-      source: parseFetchSource(text),
-      shown: text,
-      trackers: [],
-      out: undefined,
-      directory: this.folder,
-      isOverwrite: false,
-      isFresh: false,
-      patienceMs: 30_000,
-      onEvent: (event) => this.events.push(event),
-      signal: new AbortController().signal,
-      ...options,
-    });
+    const { disk, clock, random, hasher: pool } = this;
+    return fetchContent(
+      { ...realStorage, disk, dialer: tcpDialer, clock, random, pool },
+      {
+        source: parseFetchSource(text),
+        shown: text,
+        trackers: [],
+        out: undefined,
+        directory: this.folder,
+        isOverwrite: false,
+        isFresh: false,
+        patienceMs: 30_000,
+        onEvent: (event) => this.events.push(event),
+        signal: new AbortController().signal,
+        ...options,
+      },
+    );
   }
 
   /** The error that a fetch ends with; fails where it does not. While it runs, the clock goes `jumpMs` forward at each turn. */
