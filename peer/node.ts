@@ -116,7 +116,7 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
   const { peerDialer, listener } = limitedPorts(ports, options.limits);
   // Made after what calls them.
   const later: { sharing?: Sharing; pushing?: NodePush; fetches?: KeptFetches } = {};
-  const reader = new ChunkReader({ changed: (content) => later.sharing?.withdraw(content) });
+  const reader = new ChunkReader(ports.disk, { changed: (content) => later.sharing?.withdraw(content) });
   const shelf: Shelf = { index: new ShareIndex(), reader, introductions: new Introductions(), id: drawProcessId(ports.random) };
   // First what can fail and holds the process alive: nothing else has to be closed when the port cannot be had.
   const serving = { listener, clock: ports.clock };
@@ -145,8 +145,8 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
   const announcer = new Announcer(ports, announcerOptionsOf(options, server.local.port, desk, ownAddresses));
   const cache = new LateCache(ports, options);
   const { hashName, isFolderOnly, events } = options;
-  const indexer = new Indexer({ pool, cache: () => cache.open(), clock: ports.clock }, { hashName });
-  const sharing = new Sharing({ ...shelf, clock: ports.clock, indexer, announcer }, { isFolderOnly, events });
+  const indexer = new Indexer({ ...ports, pool, cache: () => cache.open() }, { hashName });
+  const sharing = new Sharing({ ...ports, ...shelf, indexer, announcer }, { isFolderOnly, events });
   later.sharing = sharing;
   const fetches = new KeptFetches({ ...ports, peerDialer, pool }, { shelf, announcer, sharing, port });
   later.fetches = fetches;
@@ -220,8 +220,8 @@ class LateCache {
   readonly #open: () => Promise<HashCache>;
   #opening: Promise<HashCache> | undefined;
 
-  constructor({ epochNowMs }: NodePorts, { cacheFolder: folder, events: { note } }: NodeOptions) {
-    this.#open = () => HashCache.open({ folder, epochNowMs, note });
+  constructor(ports: NodePorts, { cacheFolder: folder, events: { note } }: NodeOptions) {
+    this.#open = () => HashCache.open(ports, { folder, note });
   }
 
   open(): Promise<HashCache> {

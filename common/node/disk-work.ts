@@ -22,7 +22,7 @@ export async function withFile<T>(
 export async function readFully(file: Pick<DiskFile, 'read'>, into: Uint8Array, position: number): Promise<number> {
   let done = 0;
   while (done < into.length) {
-    const gotBytes = await file.read(into.subarray(done), position + done);
+    const gotBytes = await file.read(done === 0 ? into : into.subarray(done), position + done);
     if (gotBytes === 0) break;
     done += gotBytes;
   }
@@ -73,8 +73,13 @@ export async function removeTree(disk: Pick<Disk, 'lstat' | 'list' | 'remove' | 
   const found = await lookAt(disk, path);
   if (found === undefined) return;
   if (found.kind !== 'folder') return removeIfThere(disk, path);
-  const names: string[] = [];
-  for await (const { name } of disk.list(path)) names.push(name);
-  for (const name of names) await removeTree(disk, join(path, name));
+  for (const name of await namesIn(disk, path)) await removeTree(disk, join(path, name));
   await disk.removeFolder(path);
+}
+
+/** The names in a folder, in any order. Throws as `list`. */
+export async function namesIn(disk: Pick<Disk, 'list'>, folder: string): Promise<string[]> {
+  const names: string[] = [];
+  for await (const { name } of disk.list(folder)) names.push(name);
+  return names;
 }

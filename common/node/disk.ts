@@ -88,7 +88,8 @@ class RealFile implements DiskFile {
   }
 
   async append(bytes: Uint8Array): Promise<void> {
-    await this.#handle.appendFile(bytes);
+    // In one call where the system takes all: what others append at the same time then comes before or after it.
+    for (let done = 0; done < bytes.length; ) done += (await this.#handle.write(bytes, done)).bytesWritten;
   }
 
   truncate(sizeBytes: number): Promise<void> {

@@ -57,7 +57,7 @@ function alreadyRunning(pid: string): ShoalError {
 async function serveLocked(options: ServeRunOptions, folder: string, stop: StopSignal, onStop: () => void): Promise<number> {
   const { isJson, isQuiet, trackers, announce, limits, isUdp, paths, host, port, hashName, isFolderOnly, push } = options;
   // Before it says that it is ready: whoever waits for that would take it to be so.
-  await checkPaths(paths);
+  await checkPaths(realStorage.disk, paths);
   const progress = await createProgress({ isQuiet, isJson });
   // Whoever reads our output may leave; that ends no sharing.
   process.stdout.on('error', () => undefined);
@@ -65,7 +65,7 @@ async function serveLocked(options: ServeRunOptions, folder: string, stop: StopS
   const report = new ShareReport({ isJson, isQuiet, trackers, progress, print, nowMs: () => realClock.nowMs() });
   const board = new NewsBoard();
   board.read(report);
-  const { file, state } = await StateFile.open(folder, { nowMs: epochNowMs(), note: board.note });
+  const { file, state } = await StateFile.open(realStorage, folder, { nowMs: epochNowMs(), note: board.note });
   const node = await startNode({ host, port, announce, limits, isUdp, trackers, hashName, isFolderOnly, ...push, events: board });
   const settings = {
     trackers: trackers.map(formatHostPort),

@@ -1,6 +1,7 @@
 /** `peer share`: reads its flags and shares until a signal comes. */
 import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js';
 import { ShoalError } from '../../common/core/errors.js';
+import { realDisk } from '../../common/node/disk.js';
 import { checkPaths } from '../share/scan.js';
 import {
   CONTENT_FLAGS,
@@ -76,7 +77,7 @@ async function runShare(input: CommandInput): Promise<number> {
       const text = 'No peer runs here that could go on sharing it as these flags say. "peer serve" starts one.';
       throw new ShoalError('USAGE', 'local', text);
     }
-    await checkPaths(content.paths);
+    await checkPaths(realDisk, content.paths);
     return await runSharing({ ...options, trackers: await trackersToUse(input) }, stop);
   } finally {
     stop.close();

@@ -2,6 +2,7 @@
 import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js';
 import { ShoalError } from '../../common/core/errors.js';
 import { formatBytes } from '../../common/core/units.js';
+import { realDisk } from '../../common/node/disk.js';
 import { stateFolderOf } from '../serve/serve-paths.js';
 import { StateFile } from '../serve/state-file.js';
 import { type StatsJson, statsJson } from '../serve/stats-json.js';
@@ -30,7 +31,7 @@ async function readStats(): Promise<StatsJson> {
   const node = await connectNode();
   if (node !== undefined) return (await node.ask({ request: 'stats' }).finally(() => node.close())) as unknown as StatsJson;
   const folder = stateFolderOf(process.env);
-  const state = await StateFile.read(folder);
+  const state = await StateFile.read(realDisk, folder);
   if (state !== undefined) return statsJson(state);
   throw new ShoalError(
     'NOT_FOUND',

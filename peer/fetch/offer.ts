@@ -19,6 +19,7 @@ import { lookAt } from '../../common/node/disk-work.js';
 import { hashFunction } from '../../common/node/hash.js';
 import type { Disk } from '../../common/ports/disk.js';
 import type { Announcement, Announcer } from '../discovery/announcer.js';
+import { identityOf } from '../hash/file-identity.js';
 import type { Introduction } from '../net/introduction.js';
 import { GrowingHolding } from '../share/growing-holding.js';
 import { fullHolding } from '../share/holding.js';
@@ -139,10 +140,9 @@ export class Offer {
       const filePath = join(path, file.path ?? '');
       const found = await lookAt(this.#ports.disk, filePath);
       if (found === undefined) return undefined;
-      const { dev, ino, sizeBytes, mtimeNs } = found;
       contents.push({
         ...content,
-        source: { kind: 'file', path: filePath, identity: { dev, ino, sizeBytes, mtimeNs } },
+        source: { kind: 'file', path: filePath, identity: identityOf(found) },
         holding: fullHolding(content.holding.chunkCount),
       });
     }

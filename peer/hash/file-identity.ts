@@ -1,15 +1,11 @@
 /** What tells one state of a file from another without reading it: where it is on disk, its size, and when it was last written. */
-import type { BigIntStats } from 'node:fs';
+import type { FileStatus } from '../../common/ports/disk.js';
 
-export interface FileIdentity {
-  readonly dev: bigint;
-  readonly ino: bigint;
-  readonly sizeBytes: number;
-  readonly mtimeNs: bigint;
-}
+export type FileIdentity = Pick<FileStatus, 'dev' | 'ino' | 'sizeBytes' | 'mtimeNs'>;
 
-export function identityOf(stats: BigIntStats): FileIdentity {
-  return { dev: stats.dev, ino: stats.ino, sizeBytes: Number(stats.size), mtimeNs: stats.mtimeNs };
+/** The identity alone: what is kept, or goes to another thread. */
+export function identityOf({ dev, ino, sizeBytes, mtimeNs }: FileIdentity): FileIdentity {
+  return { dev, ino, sizeBytes, mtimeNs };
 }
 
 export function sameIdentity(left: FileIdentity, right: FileIdentity): boolean {

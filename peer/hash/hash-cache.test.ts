@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { HASH_BYTES } from '../../common/core/hash.js';
 import { CHUNK_BYTES, HASH_CACHE_SETTLE_MS } from '../../common/core/limits.js';
+import { realDisk } from '../../common/node/disk.js';
+import { realProcesses } from '../../common/node/processes.js';
 import type { FileIdentity } from './file-identity.js';
 import { HashCache } from './hash-cache.js';
 
@@ -23,7 +25,8 @@ afterEach(async () => {
 
 function openCache(maxBytes?: number, at = folder): Promise<HashCache> {
   const note = (text: string) => notes.push(text);
-  return HashCache.open({ folder: at, epochNowMs: () => NOW_MS, note, ...(maxBytes === undefined ? {} : { maxBytes }) });
+  const ports = { disk: realDisk, processes: realProcesses, epochNowMs: () => NOW_MS };
+  return HashCache.open(ports, { folder: at, note, ...(maxBytes === undefined ? {} : { maxBytes }) });
 }
 
 /** A file that was last written long ago; nanoseconds that no double can hold. */

@@ -5,11 +5,9 @@
  * block. Records are checked as they are read, so it does no harm when another process appends to, cuts or replaces the log.
  * A cache that cannot be read or written is no cache: one note, never an error.
  */
-import { constants } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chunkCount } from '../../common/core/chunks.js';
-import { asShoalError } from '../../common/core/errors.js';
+import { asShoalError, systemCode } from '../../common/core/errors.js';
 import { HASH_BYTES, type HashName } from '../../common/core/hash.js';
 import { CHUNKS_MAX_COUNT, HASH_CACHE_MAX_BYTES, HASH_CACHE_SETTLE_MS } from '../../common/core/limits.js';
 import {
@@ -20,7 +18,10 @@ import {
   hasLogHead,
   LOG_HEAD_BYTES,
 } from '../../common/core/record-log.js';
+import { type AtomicWritePorts, freshName } from '../../common/node/atomic-write.js';
+import { makeFolders, removeIfThere, withFile } from '../../common/node/disk-work.js';
 import { hashFunction } from '../../common/node/hash.js';
+import type { Disk, DiskFile } from '../../common/ports/disk.js';
 import type { FileIdentity } from './file-identity.js';
 import { decodeRecord, encodeRecord, placeKey, placeOfKey, recordKey } from './hash-record.js';
 
@@ -39,11 +40,16 @@ const GARBAGE_MIN_BYTES = 1024 * 1024;
 
 const checksum = hashFunction('blake3');
 
+export interface HashCachePorts {
+  readonly disk: Disk;
+  readonly processes: AtomicWritePorts['processes'];
+  /** Milliseconds since 1970. */
+  readonly epochNowMs: () => number;
+}
+
 export interface HashCacheOptions {
   /** Folder of the log; made where it is missing. */
   readonly folder: string;
-  /** Milliseconds since 1970. */
-  readonly epochNowMs: () => number;
   /** Told once where the cache cannot be used. */
   readonly note: (text: string) => void;
   /** Bytes of the log beyond which its oldest half is dropped. */
@@ -57,10 +63,11 @@ interface Place {
 }
 
 export class HashCache {
+  readonly #ports: HashCachePorts;
   readonly #options: HashCacheOptions;
   readonly #path: string;
   /** The log that was opened, for look-ups; `undefined` where there is none. */
-  #log: FileHandle | undefined;
+  #log: DiskFile | undefined;
   readonly #places = new Map<string, Place>();
   #block: { at: number; bytes: Uint8Array } = { at: 0, bytes: new Uint8Array(0) };
   #unwritten: { readonly key: string; readonly frame: Uint8Array }[] = [];
@@ -68,14 +75,15 @@ export class HashCache {
   #writing: Promise<void> = Promise.resolve();
   #isBroken = false;
 
-  private constructor(options: HashCacheOptions) {
+  private constructor(ports: HashCachePorts, options: HashCacheOptions) {
+    this.#ports = ports;
     this.#options = options;
     this.#path = join(options.folder, LOG_NAME);
   }
 
   /** Opens the cache of a folder. Never throws. */
-  static async open(options: HashCacheOptions): Promise<HashCache> {
-    const cache = new HashCache(options);
+  static async open(ports: HashCachePorts, options: HashCacheOptions): Promise<HashCache> {
+    const cache = new HashCache(ports, options);
     try {
       await cache.#load();
     } catch (error) {
@@ -101,7 +109,7 @@ export class HashCache {
 
   /** Remembers hashes; a file that was written a moment ago is not worth it, for it could change without its times telling. */
   async store(identity: FileIdentity, hashName: HashName, hashes: Uint8Array): Promise<void> {
-    const ageMs = this.#options.epochNowMs() - Number(identity.mtimeNs / 1_000_000n);
+    const ageMs = this.#ports.epochNowMs() - Number(identity.mtimeNs / 1_000_000n);
     if (this.#isBroken || ageMs < HASH_CACHE_SETTLE_MS || identity.sizeBytes === 0) return;
     const frame = encodeFrame(encodeRecord({ key: recordKey(identity, hashName), hashes }), checksum);
     this.#unwritten.push({ key: placeKey(identity, hashName), frame });
@@ -124,15 +132,16 @@ export class HashCache {
   }
 
   async #load(): Promise<void> {
-    await mkdir(this.#options.folder, { recursive: true, mode: 0o700 });
-    const log = await openLog(this.#path);
+    const { disk } = this.#ports;
+    await makeFolders(disk, this.#options.folder, 0o700);
+    const log = await this.#openLog();
     this.#log = log;
-    const head = Buffer.alloc(LOG_HEAD_BYTES);
-    await log.read(head, 0, LOG_HEAD_BYTES, 0);
-    const totalBytes = (await log.stat()).size;
+    const head = new Uint8Array(LOG_HEAD_BYTES);
+    await log.read(head, 0);
+    const totalBytes = (await log.status()).sizeBytes;
     if (!hasLogHead(head, MAGIC, VERSION)) return this.#replace([]);
     const goodBytes = await this.#index(log);
-    if (goodBytes < totalBytes) await truncate(this.#path, goodBytes);
+    if (goodBytes < totalBytes) await withFile(disk, this.#path, 'write', (file) => file.truncate(goodBytes));
     const live = [...this.#places.values()].sort((left, right) => left.at - right.at);
     const liveBytes = live.reduce((sum, place) => sum + place.frameBytes, 0);
     const maxBytes = this.#options.maxBytes ?? HASH_CACHE_MAX_BYTES;
@@ -142,13 +151,13 @@ export class HashCache {
   }
 
   /** Walks the log piece by piece and notes where records begin; returns where its good part ends. */
-  async #index(log: FileHandle): Promise<number> {
+  async #index(log: DiskFile): Promise<number> {
     let at = LOG_HEAD_BYTES;
     let buffer = new Uint8Array(BLOCK_BYTES);
     let held = 0;
     for (;;) {
-      const { bytesRead } = await log.read(buffer, held, buffer.length - held, at + held);
-      held += bytesRead;
+      const gotBytes = await log.read(buffer.subarray(held), at + held);
+      held += gotBytes;
       const bytes = buffer.subarray(0, held);
       let frameAt = at;
       const goodBytes = decodeFrames(bytes, checksum, (payload) => {
@@ -162,7 +171,7 @@ export class HashCache {
       held -= goodBytes;
       const needBytes = frameLength(buffer.subarray(0, held), CACHE_RECORD_MAX_BYTES);
       const isGarbage = needBytes === undefined || (needBytes <= held && goodBytes === 0);
-      if (isGarbage || (bytesRead === 0 && goodBytes === 0)) return at;
+      if (isGarbage || (gotBytes === 0 && goodBytes === 0)) return at;
       if (needBytes > buffer.length) {
         const larger = new Uint8Array(needBytes);
         larger.set(buffer.subarray(0, held));
@@ -176,8 +185,8 @@ export class HashCache {
     const isInBlock = at >= this.#block.at && at + frameBytes <= this.#block.at + this.#block.bytes.length;
     if (!isInBlock && this.#log !== undefined) {
       const bytes = new Uint8Array(Math.max(BLOCK_BYTES, frameBytes));
-      const { bytesRead } = await this.#log.read(bytes, 0, bytes.length, at);
-      this.#block = { at, bytes: bytes.subarray(0, bytesRead) };
+      const gotBytes = await this.#log.read(bytes, at);
+      this.#block = { at, bytes: bytes.subarray(0, gotBytes) };
     }
     let found = new Uint8Array(0);
     const frame = this.#block.bytes.subarray(at - this.#block.at, at - this.#block.at + frameBytes);
@@ -189,23 +198,23 @@ export class HashCache {
 
   /** Puts a log with only these records in the place of the old one. */
   async #replace(live: readonly Place[]): Promise<void> {
-    const nextPath = `${this.#path}.${process.pid}.tmp`;
-    const next = await open(nextPath, 'w+', 0o600);
+    const { disk } = this.#ports;
+    const [nextPath, next] = await this.#openNext();
     const places = new Map([...this.#places].map(([key, place]) => [place.at, key]));
     this.#places.clear();
     try {
-      await next.write(encodeLogHead(MAGIC, VERSION));
+      await next.write(encodeLogHead(MAGIC, VERSION), 0);
       let at = LOG_HEAD_BYTES;
       for (const place of live) {
         const frame = encodeFrame(await this.#read(place), checksum);
-        await next.write(frame);
+        await next.write(frame, at);
         this.#places.set(places.get(place.at) ?? '', { at, frameBytes: frame.length });
         at += frame.length;
       }
-      await rename(nextPath, this.#path);
+      await disk.rename(nextPath, this.#path);
     } catch (error) {
       await next.close();
-      await rm(nextPath, { force: true });
+      await removeIfThere(disk, nextPath);
       throw error;
     }
     await this.#log?.close();
@@ -220,24 +229,44 @@ export class HashCache {
     if (records.length === 0 || this.#isBroken) return;
     try {
       // Opened by name each time: another process may have put a new log there. One write, so that appends do not mix.
-      const log = await open(this.#path, constants.O_WRONLY | constants.O_APPEND);
-      try {
+      await withFile(this.#ports.disk, this.#path, 'append', async (log) => {
         const bytes = Buffer.concat(records.map((record) => record.frame));
-        await log.write(bytes);
-        const [written, read] = [await log.stat(), await this.#log?.stat()];
+        await log.append(bytes);
+        const [written, read] = [await log.status(), await this.#log?.status()];
         if (written.ino !== read?.ino) return;
         // Right unless another process appended in between; then the look-up finds something else there, and nothing is lost.
-        let at = written.size - bytes.length;
+        let at = written.sizeBytes - bytes.length;
         for (const { key, frame } of records) {
           this.#places.set(key, { at, frameBytes: frame.length });
           at += frame.length;
         }
-      } finally {
-        await log.close();
-      }
+      });
     } catch (error) {
       await this.#giveUp(error);
     }
+  }
+
+  /** Opens the log for reading; a new one gets its head under another name first, so that nobody sees it without. */
+  async #openLog(): Promise<DiskFile> {
+    const { disk } = this.#ports;
+    const existing = await disk.open(this.#path, 'read').catch((error: unknown) => {
+      if (systemCode(error) === 'ENOENT') return undefined;
+      throw error;
+    });
+    if (existing !== undefined) return existing;
+    const [nextPath, next] = await this.#openNext();
+    await next.write(encodeLogHead(MAGIC, VERSION), 0);
+    await disk.rename(nextPath, this.#path);
+    return next;
+  }
+
+  /** An empty file for what comes in the place of the log. */
+  async #openNext(): Promise<[path: string, file: DiskFile]> {
+    const { disk, processes } = this.#ports;
+    const path = freshName(processes, this.#path);
+    // Of a process that had this number before.
+    await removeIfThere(disk, path);
+    return [path, await disk.open(path, 'create-new', 0o600)];
   }
 
   async #giveUp(error: unknown): Promise<void> {
@@ -248,20 +277,6 @@ export class HashCache {
     await this.#log?.close().catch(() => undefined);
     this.#log = undefined;
   }
-}
-
-/** Opens the log for reading; a new one gets its head under another name first, so that nobody sees it without. */
-async function openLog(path: string): Promise<FileHandle> {
-  const existing = await open(path, 'r').catch((error: unknown) => {
-    if ((error as { code?: string }).code === 'ENOENT') return undefined;
-    throw error;
-  });
-  if (existing !== undefined) return existing;
-  const nextPath = `${path}.${process.pid}.tmp`;
-  const next = await open(nextPath, 'w+', 0o600);
-  await next.write(encodeLogHead(MAGIC, VERSION));
-  await rename(nextPath, path);
-  return next;
 }
 
 function newest(live: readonly Place[], maxBytes: number): Place[] {

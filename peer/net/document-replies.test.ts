@@ -5,6 +5,7 @@ import { parseFileName } from '../../common/core/file-name.js';
 import { BAD_LINES_MAX_COUNT, CHUNK_BYTES, RANGE_MAX_BYTES } from '../../common/core/limits.js';
 import { manifestFromRaw } from '../../common/core/manifest.js';
 import { realClock } from '../../common/node/clock.js';
+import { realDisk } from '../../common/node/disk.js';
 import { tcpDialer, tcpListener } from '../../common/node/tcp.js';
 import { unpackMsgpack } from '../../common/wire/msgpack.js';
 import type { PeerStatus, PushState } from '../../common/wire/peer-documents.js';
@@ -60,7 +61,7 @@ async function listen(given: FrontDesk | undefined): Promise<void> {
 
 beforeEach(async () => {
   index = new ShareIndex();
-  reader = new ChunkReader({ changed: (content) => index.remove(content) });
+  reader = new ChunkReader(realDisk, { changed: (content) => index.remove(content) });
   [clients, served, offers] = [[], [], []];
   answer = async () => ({ state: 'waiting', haveChunks: 0, chunkCount: 2 });
   await listen(desk);

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { lstat, mkdtemp, realpath, rm, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, realpath, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -16,6 +16,7 @@ import {
 } from '../../common/core/limits.js';
 import { manifestFromRaw } from '../../common/core/manifest.js';
 import type { ContentRoot } from '../../common/core/root.js';
+import { realDisk } from '../../common/node/disk.js';
 import { tcpListener } from '../../common/node/tcp.js';
 import type { Clock, Timer } from '../../common/ports/clock.js';
 import { unpackMsgpack } from '../../common/wire/msgpack.js';
@@ -65,7 +66,7 @@ beforeEach(async () => {
   folder = await realpath(await mkdtemp(join(tmpdir(), 'shoal-serve-')));
   clock = new HandClock();
   index = new ShareIndex();
-  reader = new ChunkReader({ changed: (content) => index.remove(content) });
+  reader = new ChunkReader(realDisk, { changed: (content) => index.remove(content) });
   clients = [];
   readCount = 0;
   await listen();
@@ -102,7 +103,7 @@ async function client(): Promise<RawClient> {
 async function share(name: string, bytes: Uint8Array, more: Partial<SharedContent> = {}): Promise<SharedContent> {
   const path = join(folder, name.replaceAll('/', '_'));
   await writeFile(path, bytes);
-  const identity = identityOf(await lstat(path, { bigint: true }));
+  const identity = identityOf(await realDisk.lstat(path));
   const hashes = randomBytes(32 * Math.ceil(bytes.length / CHUNK_BYTES));
   const manifest = {
     name: parseFileName(name),

@@ -5,7 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { realDisk } from '../../common/node/disk.js';
 import { anyFileName, anyRoot } from '../../common/testkit/arbitraries.js';
+import { realStorage } from '../storage-ports.js';
 import { StateFile } from './state-file.js';
 import { emptyState, formatState, parseState, type ServeState } from './state-format.js';
 
@@ -67,15 +69,16 @@ describe('in a folder', () => {
   });
   afterEach(() => rm(folder, { recursive: true, force: true }));
 
-  const open = (name = 'state') => StateFile.open(join(folder, name), { nowMs: 5, note: (text) => notes.push(text) });
+  const open = (name = 'state') =>
+    StateFile.open(realStorage, join(folder, name), { nowMs: 5, note: (text) => notes.push(text) });
 
   test('it begins empty, in a folder that only its user may read, and is there again', async () => {
     const { file, state: first } = await open();
     expect(first).toEqual(emptyState(5));
-    expect(await StateFile.read(join(folder, 'state'))).toBeUndefined();
+    expect(await StateFile.read(realDisk, join(folder, 'state'))).toBeUndefined();
     await file.save(state);
     expect((await open()).state).toEqual(state);
-    expect(await StateFile.read(join(folder, 'state'))).toEqual(state);
+    expect(await StateFile.read(realDisk, join(folder, 'state'))).toEqual(state);
     expect((await stat(join(folder, 'state'))).mode & 0o777).toBe(0o700);
     expect(notes).toEqual([]);
   });

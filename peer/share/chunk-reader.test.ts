@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { appendFile, lstat, mkdtemp, open, realpath, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, open, realpath, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -7,6 +7,7 @@ import { chunkCount, chunkSpan } from '../../common/core/chunks.js';
 import { parseFileName } from '../../common/core/file-name.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
 import type { ContentRoot } from '../../common/core/root.js';
+import { realDisk } from '../../common/node/disk.js';
 import { rejectionCode } from '../../common/testkit/error-code.js';
 import { identityOf } from '../hash/file-identity.js';
 import { ChunkReader } from './chunk-reader.js';
@@ -20,7 +21,7 @@ let reader: ChunkReader;
 beforeEach(async () => {
   folder = await realpath(await mkdtemp(join(tmpdir(), 'shoal-read-')));
   changed = [];
-  reader = new ChunkReader({ changed: (content) => changed.push(content), openFilesMaxCount: 2 });
+  reader = new ChunkReader(realDisk, { changed: (content) => changed.push(content), openFilesMaxCount: 2 });
 });
 afterEach(async () => {
   reader.close();
@@ -34,7 +35,7 @@ async function share(name: string, bytes: Uint8Array): Promise<SharedContent> {
 }
 
 async function contentAt(path: string, name: string, sizeBytes: number): Promise<SharedContent> {
-  const identity = identityOf(await lstat(path, { bigint: true }));
+  const identity = identityOf(await realDisk.lstat(path));
   const manifest = {
     name: parseFileName(name),
     sizeBytes,

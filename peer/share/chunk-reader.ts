@@ -5,10 +5,11 @@
  * served under an old hash. A file in another state is reported once to `changed`. A part that is being fetched has no such state: it
  * is written by this process alone, and what of it is served was verified before.
  */
-import { fstat, fstatSync, read } from 'node:fs';
 import type { ByteSpan } from '../../common/core/chunks.js';
 import { asShoalError, ShoalError, systemCode } from '../../common/core/errors.js';
-import { type FileIdentity, identityOf, sameIdentity } from '../hash/file-identity.js';
+import { readFully } from '../../common/node/disk-work.js';
+import type { Disk } from '../../common/ports/disk.js';
+import { type FileIdentity, sameIdentity } from '../hash/file-identity.js';
 import { OpenFiles } from './open-files.js';
 import type { SharedContent } from './shared-content.js';
 
@@ -23,8 +24,8 @@ export class ChunkReader {
   readonly #files: OpenFiles;
   readonly #changed: (content: SharedContent) => void;
 
-  constructor(options: ChunkReaderOptions) {
-    this.#files = new OpenFiles(options.openFilesMaxCount);
+  constructor(disk: Pick<Disk, 'open'>, options: ChunkReaderOptions) {
+    this.#files = new OpenFiles(disk, options.openFilesMaxCount);
     this.#changed = options.changed;
   }
 
@@ -51,12 +52,18 @@ export class ChunkReader {
   }
 
   /** False where the file is not in the state that `identity` says, if it says one, or not there. */
-  async #readFile(path: string, identity: FileIdentity | undefined, span: ByteSpan, into: Uint8Array): Promise<boolean> {
-    const file = await this.#files.acquire(path);
+  async #readFile(
+    path: string,
+    identity: FileIdentity | undefined,
+    { offset, lengthBytes }: ByteSpan,
+    into: Uint8Array,
+  ): Promise<boolean> {
+    const open = await this.#files.acquire(path);
     try {
-      const { fd } = await file.handle;
-      if (!(await readFully(fd, span, into))) return false;
-      return identity === undefined || sameIdentity(await stateOf(fd, await file.isLocal), identity);
+      const file = await open.handle;
+      const bytes = into.length === lengthBytes ? into : into.subarray(0, lengthBytes);
+      if ((await readFully(file, bytes, offset)) < lengthBytes) return false;
+      return identity === undefined || sameIdentity(await file.status(), identity);
     } catch (error) {
       const code = systemCode(error) ?? '';
       // What took the file's place: nothing, a symlink, a folder, a socket.
@@ -65,7 +72,7 @@ export class ChunkReader {
       if (error instanceof ShoalError) throw error;
       throw new ShoalError('IO', 'environment', 'The file cannot be read.', asShoalError(error));
     } finally {
-      this.#files.release(file);
+      this.#files.release(open);
     }
   }
 
@@ -77,30 +84,4 @@ export class ChunkReader {
   close(): void {
     this.#files.close();
   }
-}
-
-/** Fills the first `lengthBytes` of `into`; false where the file ends before. */
-async function readFully(fd: number, { offset, lengthBytes }: ByteSpan, into: Uint8Array): Promise<boolean> {
-  let done = 0;
-  while (done < lengthBytes) {
-    const got = await readOnce(fd, into, done, lengthBytes - done, offset + done);
-    if (got === 0) return false;
-    done += got;
-  }
-  return true;
-}
-
-// The callback forms take a descriptor as it is, and make a fraction of the garbage of a FileHandle's methods.
-function readOnce(fd: number, into: Uint8Array, offset: number, lengthBytes: number, position: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    read(fd, into, offset, lengthBytes, position, (error, bytes) => (error === null ? resolve(bytes) : reject(error)));
-  });
-}
-
-/** In place where that waits for nobody: a thread for it costs more than the whole reading. */
-async function stateOf(fd: number, isLocal: boolean): Promise<FileIdentity> {
-  if (isLocal) return identityOf(fstatSync(fd, { bigint: true }));
-  return new Promise((resolve, reject) => {
-    fstat(fd, { bigint: true }, (error, stats) => (error === null ? resolve(identityOf(stats)) : reject(error)));
-  });
 }

@@ -8,7 +8,9 @@ import { CHUNK_BYTES, HASH_TRIES_COUNT } from '../../common/core/limits.js';
 import { manifestFromRaw } from '../../common/core/manifest.js';
 import { contentRoot } from '../../common/core/root.js';
 import { epochNowMs } from '../../common/node/clock.js';
+import { realDisk } from '../../common/node/disk.js';
 import { hashFunction } from '../../common/node/hash.js';
+import { realProcesses } from '../../common/node/processes.js';
 import type { Clock } from '../../common/ports/clock.js';
 import { unpackMsgpack } from '../../common/wire/msgpack.js';
 import { HashCache } from '../hash/hash-cache.js';
@@ -46,7 +48,10 @@ beforeAll(() => {
 afterAll(() => pool.close());
 beforeEach(async () => {
   folder = await realpath(await mkdtemp(join(tmpdir(), 'shoal-index-')));
-  cache = await HashCache.open({ folder: join(folder, '.cache'), epochNowMs, note: (text) => notes.push(text) });
+  cache = await HashCache.open(
+    { disk: realDisk, processes: realProcesses, epochNowMs },
+    { folder: join(folder, '.cache'), note: (text) => notes.push(text) },
+  );
   notes = [];
   hashedBytes = { cached: 0, read: 0 };
 });
@@ -56,7 +61,7 @@ afterEach(async () => {
 });
 
 function indexer(ports: Partial<IndexerPorts> = {}): Indexer {
-  return new Indexer({ pool, cache: async () => cache, clock: hastyClock, ...ports }, { hashName: 'blake3' });
+  return new Indexer({ disk: realDisk, pool, cache: async () => cache, clock: hastyClock, ...ports }, { hashName: 'blake3' });
 }
 
 async function makeOld(name: string, bytes: Uint8Array): Promise<string> {
@@ -68,7 +73,7 @@ async function makeOld(name: string, bytes: Uint8Array): Promise<string> {
 }
 
 async function indexOne(path: string, ports: Partial<IndexerPorts> = {}) {
-  const { files } = await scanPaths([path], callbacks.note);
+  const { files } = await scanPaths(realDisk, [path], callbacks.note);
   const [file] = files;
   if (file === undefined) throw new Error('not scanned');
   return indexer(ports).indexFile(file, callbacks);
@@ -102,7 +107,7 @@ describe('indexer', () => {
   test('a folder is one more content, whose bytes name every file with its root', async () => {
     for (let index = 0; index < 150; index += 1) await makeOld(`in/${index % 7}/file ${index}`, randomBytes(index));
     await makeOld('in/large', randomBytes(12 * CHUNK_BYTES + 1));
-    const scan = await scanPaths([join(folder, 'in')], callbacks.note);
+    const scan = await scanPaths(realDisk, [join(folder, 'in')], callbacks.note);
     const [scanned] = scan.folders;
     if (scanned === undefined) throw new Error('not scanned');
     const { content, files } = await indexer().indexFolder(scanned, callbacks);
@@ -150,7 +155,7 @@ describe('indexer', () => {
     };
     await expect(indexOne(path, { pool: meddling })).rejects.toMatchObject({ code: 'CHANGED' });
     expect(calls).toBe(HASH_TRIES_COUNT);
-    const { folders } = await scanPaths([join(folder, 'in')], callbacks.note);
+    const { folders } = await scanPaths(realDisk, [join(folder, 'in')], callbacks.note);
     const [scanned] = folders;
     if (scanned === undefined) throw new Error('not scanned');
     const { files } = await indexer({ pool: meddling }).indexFolder(scanned, callbacks);
@@ -160,7 +165,7 @@ describe('indexer', () => {
 
   test('a file that vanishes after the scan is NOT_FOUND', async () => {
     const path = await makeOld('file', randomBytes(10));
-    const { files } = await scanPaths([path], callbacks.note);
+    const { files } = await scanPaths(realDisk, [path], callbacks.note);
     await rm(path);
     const [file] = files;
     if (file === undefined) throw new Error('not scanned');

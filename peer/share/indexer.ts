@@ -13,6 +13,7 @@ import { CHUNK_BYTES, CHUNKS_MAX_COUNT, HASH_TRIES_COUNT } from '../../common/co
 import { type ContentRoot, contentRoot } from '../../common/core/root.js';
 import { hashFunction } from '../../common/node/hash.js';
 import type { Clock } from '../../common/ports/clock.js';
+import type { Disk } from '../../common/ports/disk.js';
 import { printable } from '../../common/wire/tokens.js';
 import type { HashCache } from '../hash/hash-cache.js';
 import type { Hasher } from '../hash/hasher.js';
@@ -30,6 +31,7 @@ const TASKS_PER_WORKER_COUNT = 3;
 const LOCAL_ROOT_CHUNKS_COUNT = 64;
 
 export interface IndexerPorts {
+  readonly disk: Pick<Disk, 'lstat'>;
   readonly pool: Pick<Hasher, 'hash' | 'root' | 'threadCount'>;
   /** Opens the cache, where it is not open. */
   readonly cache: () => Promise<Pick<HashCache, 'lookup' | 'store' | 'flush'>>;
@@ -158,7 +160,7 @@ export class Indexer {
     for (let tries = 1; job.trouble?.kind === 'changed' && tries < HASH_TRIES_COUNT; tries += 1) {
       const { path, name, identity } = job.file;
       await new Promise<void>((resolve) => this.#ports.clock.setTimer('settle', SETTLE_MS, resolve));
-      const file = await rescanFile(path, name);
+      const file = await rescanFile(this.#ports.disk, path, name);
       if (file === undefined) {
         job.trouble = { kind: 'failed', code: 'ENOENT', message: 'it is gone' };
         break;

@@ -4,19 +4,15 @@
  *
  * Invariant: a file is closed only while nobody reads from it, and at most `maxCount` are open.
  */
-import { constants } from 'node:fs';
-import type { FileHandle } from 'node:fs/promises';
 import { ShoalError } from '../../common/core/errors.js';
 import { OPEN_FILES_MAX_COUNT } from '../../common/core/limits.js';
 import { breathe } from '../../common/node/clock.js';
-import { isOnLocalFileSystem } from '../../common/node/local-file-system.js';
-import { openPatiently } from '../../common/node/open-patiently.js';
+import { openFilePatiently } from '../../common/node/open-file-patiently.js';
+import type { Disk, DiskFile } from '../../common/ports/disk.js';
 
 export interface OpenFile {
   readonly path: string;
-  readonly handle: Promise<FileHandle>;
-  /** Whether a look at its state waits for nobody. */
-  readonly isLocal: Promise<boolean>;
+  readonly handle: Promise<DiskFile>;
   /** How many use it now. */
   users: number;
   /** Closed as soon as nobody uses it: its path may lead elsewhere by now. */
@@ -24,6 +20,7 @@ export interface OpenFile {
 }
 
 export class OpenFiles {
+  readonly #disk: Pick<Disk, 'open'>;
   #maxCount: number;
   /** By path, the one used longest ago first. */
   readonly #files = new Map<string, OpenFile>();
@@ -33,7 +30,8 @@ export class OpenFiles {
   #readyCount = 0;
   #isClosed = false;
 
-  constructor(maxCount: number = OPEN_FILES_MAX_COUNT) {
+  constructor(disk: Pick<Disk, 'open'>, maxCount: number = OPEN_FILES_MAX_COUNT) {
+    this.#disk = disk;
     this.#maxCount = maxCount;
   }
 
@@ -78,10 +76,8 @@ export class OpenFiles {
 
   #open(path: string): OpenFile {
     this.#openCount += 1;
-    // Never through a symlink that took the file's place, and never waiting for the other end of a pipe.
-    const flags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
-    const handle = openPatiently(path, flags, () => this.#makeRoom());
-    const file: OpenFile = { path, handle, isLocal: isOnLocalFileSystem(path), users: 1, isStale: false };
+    const handle = openFilePatiently(this.#disk, path, 'read', () => this.#makeRoom());
+    const file: OpenFile = { path, handle, users: 1, isStale: false };
     this.#files.set(path, file);
     handle.then(
       () => {

@@ -5,12 +5,12 @@
  * skipped with a note and never followed, and so is what cannot be read or named. Files of a folder come sorted by the bytes of
  * their names, as its index needs them. Long lists are sorted in slices, so that the event loop goes on.
  */
-import type { BigIntStats, Dirent } from 'node:fs';
-import { access, constants, lstat, opendir, realpath } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { asShoalError, ShoalError, systemCode } from '../../common/core/errors.js';
 import { type FileName, fileNameOf } from '../../common/core/file-name.js';
 import { FOLDER_FILES_MAX_COUNT } from '../../common/core/limits.js';
+import { lookAt } from '../../common/node/disk-work.js';
+import type { FileStatus, FileTree, FolderEntry } from '../../common/ports/disk.js';
 import { printable } from '../../common/wire/tokens.js';
 import { type FileIdentity, identityOf } from '../hash/file-identity.js';
 import { sortInSlices } from './slice-sort.js';
@@ -48,18 +48,18 @@ export interface Scan {
 export type Note = (text: string) => void;
 
 /** Whether there is something at each path. Throws as `scanPaths`, long before that would: what it does not look at, it says nothing of. */
-export async function checkPaths(paths: readonly string[]): Promise<void> {
-  for (const given of paths) await realpath(given).catch((error: unknown) => refuse(given, error));
+export async function checkPaths(disk: Pick<FileTree, 'realpath'>, paths: readonly string[]): Promise<void> {
+  for (const given of paths) await disk.realpath(given).catch((error: unknown) => refuse(given, error));
 }
 
 /** Scans paths as a person gave them. Throws `USAGE`, `NOT_FOUND` or `DENIED` with the path that is at fault. */
-export async function scanPaths(paths: readonly string[], note: Note): Promise<Scan> {
+export async function scanPaths(disk: FileTree, paths: readonly string[], note: Note): Promise<Scan> {
   const files: ScannedFile[] = [];
   const folders: ScannedFolder[] = [];
   const pathOfName = new Map<string, string>();
   for (const given of paths) {
     const name = nameOfGiven(given);
-    const path = await realpath(given).catch((error: unknown) => refuse(given, error));
+    const path = await disk.realpath(given).catch((error: unknown) => refuse(given, error));
     const taken = pathOfName.get(name);
     if (taken === path) continue;
     if (taken !== undefined) {
@@ -67,25 +67,23 @@ export async function scanPaths(paths: readonly string[], note: Note): Promise<S
       throw new ShoalError('USAGE', 'local', text);
     }
     pathOfName.set(name, path);
-    const stats = await lstat(path, { bigint: true }).catch((error: unknown) => refuse(given, error));
-    if (stats.isDirectory()) folders.push(await scanFolder(path, name, note));
-    else files.push(await scanGivenFile(given, path, name, stats));
+    const status = await disk.lstat(path).catch((error: unknown) => refuse(given, error));
+    if (status.kind === 'folder') folders.push(await scanFolder(disk, path, name, note));
+    else files.push(await scanGivenFile(disk, given, path, name, status));
   }
   return { files, folders };
 }
 
 /** Scans one folder. Throws where the folder itself cannot be read, or holds more than FOLDER_FILES_MAX_COUNT files. */
-export async function scanFolder(path: string, name: FileName, note: Note): Promise<ScannedFolder> {
-  const files: ScannedFile[] = [];
-  const entries = await readEntries(path, name, note).catch((error: unknown) => refuse(path, error));
-  await walk(entries, files, note);
-  return { path, name, files };
+export async function scanFolder(disk: FileTree, path: string, name: FileName, note: Note): Promise<ScannedFolder> {
+  const entries = await readEntries(disk, path, name, note).catch((error: unknown) => refuse(path, error));
+  return { path, name, files: await walk(disk, entries, note) };
 }
 
 /** Looks at one file again; `undefined` where no regular file is there. */
-export async function rescanFile(path: string, name: FileName): Promise<ScannedFile | undefined> {
-  const stats = await lstat(path, { bigint: true }).catch(() => undefined);
-  return stats?.isFile() === true ? scanned(path, name, stats) : undefined;
+export async function rescanFile(disk: Pick<FileTree, 'lstat'>, path: string, name: FileName): Promise<ScannedFile | undefined> {
+  const status = await lookAt(disk, path);
+  return status?.kind === 'file' ? scanned(path, name, status) : undefined;
 }
 
 function nameOfGiven(given: string): FileName {
@@ -112,16 +110,22 @@ function refuse(path: string, error: unknown): never {
   }
 }
 
-async function scanGivenFile(given: string, path: string, name: FileName, stats: BigIntStats): Promise<ScannedFile> {
-  if (!stats.isFile()) {
+async function scanGivenFile(
+  disk: FileTree,
+  given: string,
+  path: string,
+  name: FileName,
+  status: FileStatus,
+): Promise<ScannedFile> {
+  if (status.kind !== 'file') {
     throw new ShoalError('USAGE', 'local', `"${given}" is neither a file nor a folder, so it cannot be shared.`);
   }
-  await access(path, constants.R_OK).catch((error: unknown) => refuse(given, error));
-  return scanned(path, name, stats);
+  await disk.checkAccess(path, 'read-file').catch((error: unknown) => refuse(given, error));
+  return scanned(path, name, status);
 }
 
-function scanned(path: string, name: FileName, stats: BigIntStats): ScannedFile {
-  return { path, name, identity: identityOf(stats), mtimeMs: Number(stats.mtimeMs), mode: Number(stats.mode & 0o777n) };
+function scanned(path: string, name: FileName, status: FileStatus): ScannedFile {
+  return { path, name, identity: identityOf(status), mtimeMs: Number(status.mtimeNs / 1_000_000n), mode: status.mode };
 }
 
 interface Entry {
@@ -135,7 +139,8 @@ interface Entry {
 }
 
 /** Depth first and in order, without recursion: the depth of a tree is somebody else's choice. */
-async function walk(top: Entry[], files: ScannedFile[], note: Note): Promise<void> {
+async function walk(disk: FileTree, top: Entry[], note: Note): Promise<ScannedFile[]> {
+  const files: ScannedFile[] = [];
   const stack: { entries: Entry[]; next: number }[] = [{ entries: top, next: 0 }];
   for (let level = stack.at(-1); level !== undefined; level = stack.at(-1)) {
     const entry = level.entries[level.next];
@@ -143,7 +148,7 @@ async function walk(top: Entry[], files: ScannedFile[], note: Note): Promise<voi
       stack.pop();
     } else if (entry.isFolder) {
       level.next += 1;
-      const inner = await readEntries(entry.path, entry.name, note).catch((error: unknown) => {
+      const inner = await readEntries(disk, entry.path, entry.name, note).catch((error: unknown) => {
         note(`Skipped the folder "${printable(entry.path)}": ${reasonOf(error)}.`);
         return [];
       });
@@ -153,7 +158,7 @@ async function walk(top: Entry[], files: ScannedFile[], note: Note): Promise<voi
       while (end - level.next < STATS_AT_ONCE_COUNT && level.entries[end]?.isFolder === false) end += 1;
       const run = level.entries.slice(level.next, end);
       level.next = end;
-      const looked = await Promise.all(run.map((one) => look(one, note)));
+      const looked = await Promise.all(run.map((one) => look(disk, one, note)));
       for (const file of looked) if (file !== undefined) files.push(file);
       if (files.length > FOLDER_FILES_MAX_COUNT) {
         throw new ShoalError(
@@ -164,14 +169,15 @@ async function walk(top: Entry[], files: ScannedFile[], note: Note): Promise<voi
       }
     }
   }
+  return files;
 }
 
-async function look(entry: Entry, note: Note): Promise<ScannedFile | undefined> {
+async function look(disk: FileTree, entry: Entry, note: Note): Promise<ScannedFile | undefined> {
   try {
-    const stats = await lstat(entry.path, { bigint: true });
-    if (!stats.isFile()) return undefined;
-    if ((stats.mode & 0o444n) === 0n || stats.uid !== BigInt(process.getuid?.() ?? -1)) await access(entry.path, constants.R_OK);
-    return scanned(entry.path, entry.name, stats);
+    const status = await disk.lstat(entry.path);
+    if (status.kind !== 'file') return undefined;
+    if ((status.mode & 0o444) === 0 || status.uid !== process.getuid?.()) await disk.checkAccess(entry.path, 'read-file');
+    return scanned(entry.path, entry.name, status);
   } catch (error) {
     note(`Skipped "${printable(entry.path)}": ${reasonOf(error)}.`);
     return undefined;
@@ -182,9 +188,9 @@ function reasonOf(error: unknown): string {
   return ['EACCES', 'EPERM'].includes(systemCode(error) ?? '') ? 'no permission to read it' : asShoalError(error).message;
 }
 
-async function readEntries(path: string, name: FileName, note: Note): Promise<Entry[]> {
+async function readEntries(disk: FileTree, path: string, name: FileName, note: Note): Promise<Entry[]> {
   const byName = new Map<string, Entry>();
-  for await (const found of await opendir(path, { bufferSize: 256 })) {
+  for await (const found of disk.list(path)) {
     const entry = entryOf(path, name, found, note);
     if (entry === undefined) continue;
     const twin = byName.get(entry.name);
@@ -197,18 +203,12 @@ async function readEntries(path: string, name: FileName, note: Note): Promise<En
   return sortInSlices([...byName.values()], (left, right) => compareKeys(left.key, right.key));
 }
 
-function entryOf(folderPath: string, folderName: FileName, found: Dirent, note: Note): Entry | undefined {
+function entryOf(folderPath: string, folderName: FileName, found: FolderEntry, note: Note): Entry | undefined {
   const path = join(folderPath, found.name);
-  const isFolder = found.isDirectory();
+  const isFolder = found.kind === 'folder';
   if (OWN_SUFFIXES.some((suffix) => found.name.endsWith(suffix))) return undefined;
-  if (!isFolder && !found.isFile()) {
-    const kind = found.isSymbolicLink()
-      ? 'a symlink'
-      : found.isFIFO()
-        ? 'a pipe'
-        : found.isSocket()
-          ? 'a socket'
-          : 'no regular file';
+  if (!isFolder && found.kind !== 'file') {
+    const kind = found.kind === 'other' ? 'no regular file' : `a ${found.kind}`;
     note(`Skipped "${printable(path)}": it is ${kind}.`);
     return undefined;
   }

@@ -10,6 +10,7 @@
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import type { FileName } from '../../common/core/file-name.js';
 import type { Clock } from '../../common/ports/clock.js';
+import type { FileTree } from '../../common/ports/disk.js';
 import type { Announcer } from '../discovery/announcer.js';
 import type { ChunkReader } from './chunk-reader.js';
 import type { Indexer } from './indexer.js';
@@ -27,6 +28,7 @@ const RENEWAL_REST_FACTOR = 5;
 const FILES_AT_ONCE_COUNT = 8;
 
 export interface SharingPorts {
+  readonly disk: FileTree;
   readonly clock: Clock;
   readonly indexer: Pick<Indexer, 'indexFile' | 'indexFolder'>;
   readonly index: ShareIndex;
@@ -69,7 +71,7 @@ export class Sharing {
    * another path here; then nothing of a failed path is shared.
    */
   async share(paths: readonly string[], news: ShareNews = this.#events): Promise<void> {
-    await this.#index(await scanPaths(paths, news.note), news);
+    await this.#index(await scanPaths(this.#ports.disk, paths, news.note), news);
   }
 
   /** Shares one file or folder under a name that its path need not have. Throws as `share`. */
@@ -243,11 +245,11 @@ export class Sharing {
   /** What is at a share's path now; `undefined` where nothing is. */
   async #rescan({ kind, path, name }: Share): Promise<Scan | undefined> {
     if (kind === 'file') {
-      const file = await rescanFile(path, name);
+      const file = await rescanFile(this.#ports.disk, path, name);
       return file === undefined ? undefined : { files: [file], folders: [] };
     }
     try {
-      return { files: [], folders: [await scanFolder(path, name, () => undefined)] };
+      return { files: [], folders: [await scanFolder(this.#ports.disk, path, name, () => undefined)] };
     } catch (error) {
       if (error instanceof ShoalError && error.code === 'NOT_FOUND') return undefined;
       throw error;

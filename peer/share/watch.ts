@@ -2,9 +2,10 @@
  * Looks again and again at the files that are shared, a bounded number at a time, and reports those that changed or vanished.
  * It reads states only. What is read for serving is checked besides, each time, by the chunk reader.
  */
-import { lstat } from 'node:fs/promises';
+import { lookAt } from '../../common/node/disk-work.js';
 import type { Clock, Timer } from '../../common/ports/clock.js';
-import { identityOf, sameIdentity } from '../hash/file-identity.js';
+import type { Disk } from '../../common/ports/disk.js';
+import { sameIdentity } from '../hash/file-identity.js';
 import type { ShareIndex } from './share-index.js';
 import type { SharedContent } from './shared-content.js';
 
@@ -16,6 +17,7 @@ const TICK_FILES_COUNT = 512;
 const LOOKS_AT_ONCE_COUNT = 8;
 
 export interface WatchPorts {
+  readonly disk: Pick<Disk, 'lstat'>;
   readonly clock: Clock;
   readonly index: Pick<ShareIndex, 'contents'>;
 }
@@ -59,15 +61,15 @@ export class Watch {
     }
     const look = async () => {
       for (let content = portion.pop(); content !== undefined && !this.#isClosed; content = portion.pop()) {
-        if (!(await isUnchanged(content))) this.#changed(content);
+        if (!(await this.#isUnchanged(content))) this.#changed(content);
       }
     };
     await Promise.all(Array.from({ length: LOOKS_AT_ONCE_COUNT }, look));
   }
-}
 
-async function isUnchanged({ source }: SharedContent): Promise<boolean> {
-  if (source.kind !== 'file') return true;
-  const stats = await lstat(source.path, { bigint: true }).catch(() => undefined);
-  return stats?.isFile() === true && sameIdentity(identityOf(stats), source.identity);
+  async #isUnchanged({ source }: SharedContent): Promise<boolean> {
+    if (source.kind !== 'file') return true;
+    const status = await lookAt(this.#ports.disk, source.path);
+    return status?.kind === 'file' && sameIdentity(status, source.identity);
+  }
 }
