@@ -10,7 +10,7 @@
  */
 import { asShoalError, ShoalError, WIRE_CODES } from '../common/core/errors.js';
 import { LOOKUP_ROWS_DEFAULT_COUNT, PAGE_MAX_BYTES, PAGE_ROWS_DEFAULT_COUNT } from '../common/core/limits.js';
-import { formatPeerAddress, isLoopback, type PeerAddress, parseOwnAddress } from '../common/core/peer-address.js';
+import { formatPeerAddress, isLoopback, type PeerAddress, parseOwnAddress, sourceOf } from '../common/core/peer-address.js';
 import type { Log } from '../common/node/log.js';
 import { formatErr } from '../common/wire/tokens.js';
 import {
@@ -26,7 +26,6 @@ import { TRACKER_USAGES, type TrackerRequest, type TrackerVerb, withUsage } from
 import { type ReplyRoom, replyOfPage, replyOfRows } from './pages.js';
 import type { Holding } from './registry/holding.js';
 import type { Registry } from './registry/registry.js';
-import { sourceOf } from './registry/source-quotas.js';
 
 /** Who asks, as the front end sees it: canonical IP addresses. */
 export interface Source {

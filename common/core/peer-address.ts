@@ -97,6 +97,20 @@ export function isLoopback(ip: string): boolean {
   return ip.startsWith('127.') || ip === '::1';
 }
 
+/**
+ * The source that a canonical IP address belongs to: an IPv4 address or an IPv6 /64, which is what one customer is given and can fill with
+ * as many addresses as there are.
+ */
+export function sourceOf(ip: string): string {
+  if (!ip.includes(':')) return ip;
+  const [head = '', tail] = ip.split('::');
+  const groups = head === '' ? [] : head.split(':');
+  const after = tail === undefined || tail === '' ? [] : tail.split(':');
+  const missing = tail === undefined ? 0 : 8 - groups.length - after.length;
+  const all = [...groups, ...Array<string>(Math.max(0, missing)).fill('0'), ...after];
+  return `${all.slice(0, 4).join(':')}::/64`;
+}
+
 /** Whether a canonical address is of this machine or of a local network: loopback, private, link-local, unique-local. */
 export function isLan(ip: string): boolean {
   return (

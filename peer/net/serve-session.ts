@@ -94,7 +94,7 @@ export class ServeSession implements StreamHandlers {
     this.#stream = stream;
     this.#ports = ports;
     this.#progressMs = ports.clock.nowMs();
-    this.#seat = ports.uploads.join((verdict) => this.#answered(verdict));
+    this.#seat = ports.uploads.join(stream.remote.ip, (verdict) => this.#answered(verdict));
     this.#feed = new HaveFeed(ports.clock, () => this.#guard(() => this.#pump()));
     this.#sender = new ReplySender(stream, {
       buffers: ports.buffers,
@@ -201,7 +201,7 @@ export class ServeSession implements StreamHandlers {
     this.#queue[at] = TAKEN_BACK;
     if (at > 0 || this.#asked === undefined) return;
     this.#asked = undefined;
-    this.#ports.uploads.leave(this.#seat);
+    this.#ports.uploads.takeBack(this.#seat);
   }
 
   /** Begins what may begin, sends what is ready, and reads on or not. */

@@ -25,9 +25,9 @@ class Asker {
   grantedBytes = 0;
   busyCount = 0;
 
-  constructor(room: Room, isSwarm: boolean) {
+  constructor(room: Room, isSwarm: boolean, ip = '192.0.2.7') {
     this.#room = room;
-    this.seat = room.queue.join((verdict) => this.#take(verdict));
+    this.seat = room.queue.join(ip, (verdict) => this.#take(verdict));
     this.seat.isSwarm = isSwarm;
   }
 
@@ -125,7 +125,7 @@ function run(room: Room, step: Step): void {
       return;
     case 'leave':
       asker.head = undefined;
-      room.queue.leave(asker.seat);
+      room.queue.takeBack(asker.seat);
       return;
   }
 }
@@ -147,7 +147,7 @@ describe('the upload queue', () => {
         for (const step of steps) {
           run(room, step);
           const { usedSlotCount, waitingCount } = room.queue.load;
-          const counted = room.askers.filter((asker) => !asker.seat.isLight).flatMap((asker) => asker.granted);
+          const counted = room.askers.filter((asker) => !asker.seat.place.isLight).flatMap((asker) => asker.granted);
           expect(usedSlotCount).toBe(counted.length);
           expect(waitingCount).toBe(room.askers.filter((asker) => asker.head !== undefined).length);
           expect(waitingCount === 0 || usedSlotCount >= slotCount).toBe(true);

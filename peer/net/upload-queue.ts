@@ -6,24 +6,25 @@
  *        └──► waiting ──► granted, or busy: ask for another
  *
  * Slots are counted in bytes, CHUNK_BYTES each, so that the chunks of many small files do not wait for each other. Among the heads
- * that wait, in this order: those whose chunk did not go out yet (ranges, and heads of connections that know no BUSY, count as such), the
- * connection that was given fewest bytes (start-time fair queueing: Goyal, Vin and Cheng 1996), and who waited longest. How often a
- * chunk went out makes no difference beyond once: then others have it, and what counts is that nobody's link is idle.
+ * that wait, in this order: those whose chunk did not go out yet (ranges, and heads of connections that know no BUSY, count as such, and
+ * whoever has fallen far behind), those that were given least (`UploadShares`: by address, then by connection), and who waited longest.
+ * How often a chunk went out makes no difference beyond once: then others have it, and what counts is that nobody's link is idle.
  *
  * Where this peer has all of a content, and may be the only one, a head is told to come later while another waits for a chunk that did
  * not go out and no slot is free; but not for ever: after PATIENCE_COUNT grants for each that waits, it counts as never sent. Where it
  * has a part itself, its chunks are new to somebody all the time, and who had to come again and again would only cost both sides time.
  *
  * A slot is there to be used. So a connection that takes a small part of what the link is known to carry holds none: readers that
- * are slow, or pretend to be, cost a fast one nothing.
+ * are slow, or pretend to be, cost a fast one nothing. What such connections hold in memory is bounded all the same.
  * Invariants: nobody waits while the first in the order would fit; each grant is given back once; connections that hold slots never
- * hold more than there are.
+ * hold more than there are, and the others not more than LIGHT_MAX_BYTES.
  */
 import { invariant } from '../../common/core/errors.js';
-import { CHUNK_BYTES, UPLOAD_SLOTS_START_COUNT } from '../../common/core/limits.js';
+import { CHUNK_BYTES, UPLOAD_SLOTS_MAX_COUNT, UPLOAD_SLOTS_START_COUNT } from '../../common/core/limits.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import { SentCounts } from './sent-counts.js';
 import { SlotClimb } from './slot-climb.js';
+import { type UploadPlace, UploadShares } from './upload-shares.js';
 
 /** Grants to others, for each connection that waits, after which one that was told to come later is served whatever it asks for. */
 const PATIENCE_COUNT = 32;
@@ -37,6 +38,8 @@ const REFUSALS_AT_ONCE_COUNT = 16;
 const LIGHT_RATIO = 1 / 64;
 /** Bytes a second below which a connection holds no slot in any case: a chunk would take it half a minute. */
 const LIGHT_MIN_BYTES = CHUNK_BYTES / 32;
+/** Bytes that all who take so little are given at once: whoever reads nothing at all still costs memory, until it is cut off. */
+const LIGHT_MAX_BYTES = UPLOAD_SLOTS_MAX_COUNT * CHUNK_BYTES;
 /** Seconds over which rates are averaged, and in which the most that went out is half forgotten. */
 const AVERAGE_SECONDS = 3;
 const PEAK_HALF_LIFE_SECONDS = 60;
@@ -61,18 +64,15 @@ export interface UploadSeat {
   readonly answered: (verdict: 'granted' | 'busy') => void;
   /** Whether it knows BUSY and comes back later. */
   isSwarm: boolean;
-  /** Whether its grants hold no slot. */
-  isLight: boolean;
-  /** What it takes, in bytes a second. */
-  rateBytes: number;
+  /** What it was given, and how it reads. While its `isLight` holds, its grants hold no slot. */
+  readonly place: UploadPlace;
+  isGone: boolean;
   /** The one request that waits. */
   head: Upload | undefined;
   /** While it asks, its answer is what `ask` returns. */
   verdict: 'granted' | 'busy' | undefined;
   isAsking: boolean;
   grantedBytes: number;
-  /** Bytes that it was given, on the scale that all share. */
-  shareBytes: number;
   /** Grants that there had been in all when it was first told to come later. */
   busySinceCount: number | undefined;
 }
@@ -92,9 +92,10 @@ export class UploadQueue {
   readonly #sent = new SentCounts();
   /** In the order in which they came. */
   readonly #waiting = new Set<UploadSeat>();
+  readonly #shares = new UploadShares();
+  /** Granted to those that hold slots, and to the others. */
   #usedBytes = 0;
-  /** The share of the waiting head that had least, at the last grant: what newcomers begin with. */
-  #levelBytes = 0;
+  #lightBytes = 0;
   #grantCount = 0;
   #isSettling = false;
   #refusalsLeftCount = 0;
@@ -117,21 +118,19 @@ export class UploadQueue {
     };
   }
 
-  /** `answered` is called for a request that had to wait, never during the seat's own `ask`. */
-  join(answered: UploadSeat['answered']): UploadSeat {
+  /** A connection from `ip`. `answered` is called for a request that had to wait, never during the seat's own `ask`. */
+  join(ip: string, answered: UploadSeat['answered']): UploadSeat {
     const none = { head: undefined, verdict: undefined, busySinceCount: undefined };
-    const rateBytes = CHUNK_BYTES;
-    return { answered, isSwarm: false, isLight: false, rateBytes, isAsking: false, grantedBytes: 0, shareBytes: 0, ...none };
+    const place = this.#shares.enter(ip);
+    return { answered, place, isSwarm: false, isGone: false, isAsking: false, grantedBytes: 0, ...none };
   }
 
   /** Asks to send a chunk; one request of a seat may wait. A grant is the caller's to give back. */
   ask(seat: UploadSeat, upload: Upload): 'granted' | 'busy' | 'waiting' {
     invariant(seat.head === undefined, 'one request of a connection waits');
-    // Who did not ask for a while has no claim to what it missed; a chunk is left to who only came a moment late.
-    seat.shareBytes = Math.max(seat.shareBytes, this.#levelBytes - CHUNK_BYTES);
+    this.#shares.claim(seat.place, seat.busySinceCount !== undefined);
     seat.head = upload;
-    if (this.#waiting.size === 0 && this.#isRoomFor(upload)) {
-      this.#levelBytes = seat.shareBytes;
+    if (this.#waiting.size === 0 && this.#isRoomFor(seat, upload)) {
       this.#grant(seat, upload);
       return 'granted';
     }
@@ -148,30 +147,40 @@ export class UploadQueue {
   giveBack(seat: UploadSeat, upload: Upload, isSent: boolean): void {
     if (!isSent) {
       if (upload.isRange !== true) this.#sent.remove(upload.root, upload.chunkIndex);
-      seat.shareBytes -= upload.lengthBytes;
+      // Whoever goes may have taken most of it.
+      if (!seat.isGone) this.#shares.refund(seat.place, upload.lengthBytes);
     }
     seat.grantedBytes -= upload.lengthBytes;
-    if (!seat.isLight) this.#usedBytes -= upload.lengthBytes;
+    this.#hold(seat, -upload.lengthBytes);
     invariant(seat.grantedBytes >= 0 && this.#usedBytes >= 0, 'a grant is given back once');
     this.#settle();
   }
 
   /** To be called once a second for each seat, with what the network took from it. */
   took(seat: UploadSeat, tookBytes: number): void {
+    const { place, grantedBytes } = seat;
     // Who waits takes some news and refusals, and shows nothing by that.
-    if (seat.grantedBytes === 0 && tookBytes < seat.rateBytes) return;
-    seat.rateBytes += (tookBytes - seat.rateBytes) / AVERAGE_SECONDS;
-    const isLight = seat.rateBytes < Math.max(LIGHT_MIN_BYTES, LIGHT_RATIO * this.#peakBytes);
-    if (isLight === seat.isLight) return;
-    seat.isLight = isLight;
-    this.#usedBytes += isLight ? -seat.grantedBytes : seat.grantedBytes;
-    if (isLight) this.#settle();
+    if (grantedBytes === 0 && tookBytes < place.rateBytes) return;
+    place.rateBytes += (tookBytes - place.rateBytes) / AVERAGE_SECONDS;
+    const isLight = place.rateBytes < Math.max(LIGHT_MIN_BYTES, LIGHT_RATIO * this.#peakBytes);
+    if (isLight === place.isLight) return;
+    this.#hold(seat, -grantedBytes);
+    place.isLight = isLight;
+    this.#hold(seat, grantedBytes);
+    this.#settle();
   }
 
   /** Waits no longer. Its grants are still to be given back. */
-  leave(seat: UploadSeat): void {
+  takeBack(seat: UploadSeat): void {
     seat.head = undefined;
     if (this.#waiting.delete(seat)) this.#settle();
+  }
+
+  /** The connection is gone. To be called once; its grants are still to be given back. */
+  leave(seat: UploadSeat): void {
+    seat.isGone = true;
+    this.#shares.leave(seat.place);
+    this.takeBack(seat);
   }
 
   /** To be called once a second, with what the network took from all seats. */
@@ -180,19 +189,31 @@ export class UploadQueue {
     this.#peakBytes = Math.max(this.#rateBytes, this.#peakBytes * 2 ** (-1 / PEAK_HALF_LIFE_SECONDS));
     this.#climb.tick(tookBytes, this.#hasWaited || this.#waiting.size > 0, nowMs);
     this.#hasWaited = false;
+    this.#shares.tick();
     this.#settle();
   }
 
-  #isRoomFor(upload: Upload): boolean {
+  #isRoomFor(seat: UploadSeat, upload: Upload): boolean {
+    if (!this.#mayHold(seat, upload)) return false;
     return this.#usedBytes + upload.lengthBytes <= this.#climb.slotCount * CHUNK_BYTES;
+  }
+
+  /** False where readers that take next to nothing hold so much that another one has to wait for them, and for nobody else. */
+  #mayHold({ place }: UploadSeat, upload: Upload): boolean {
+    return !place.isLight || this.#lightBytes + upload.lengthBytes <= LIGHT_MAX_BYTES;
+  }
+
+  #hold({ place }: UploadSeat, bytes: number): void {
+    if (place.isLight) this.#lightBytes += bytes;
+    else this.#usedBytes += bytes;
   }
 
   #grant(seat: UploadSeat, upload: Upload): void {
     seat.head = undefined;
     seat.grantedBytes += upload.lengthBytes;
-    seat.shareBytes += upload.lengthBytes;
+    this.#shares.charge(seat.place, upload.lengthBytes);
     seat.busySinceCount = undefined;
-    if (!seat.isLight) this.#usedBytes += upload.lengthBytes;
+    this.#hold(seat, upload.lengthBytes);
     if (upload.isRange !== true) this.#sent.add(upload.root, upload.chunkIndex, upload.chunkCount);
     this.#grantCount += 1;
   }
@@ -212,17 +233,16 @@ export class UploadQueue {
   /** Returns whether there was one to answer. */
   #answerOne(): boolean {
     let [first, last]: [UploadSeat?, UploadSeat?] = [];
-    let [firstRank, lastRank, leastBytes] = [Infinity, -1, Infinity];
+    let [firstRank, lastRank] = [Infinity, -1];
     for (const seat of this.#waiting) {
+      if (seat.head === undefined || !this.#mayHold(seat, seat.head)) continue;
       const rank = this.#rankOf(seat);
-      leastBytes = Math.min(leastBytes, seat.shareBytes);
-      if (rank < firstRank || (rank === firstRank && seat.shareBytes < (first?.shareBytes ?? 0)))
-        [first, firstRank] = [seat, rank];
-      if (rank > lastRank && seat.head?.isWhole === true) [last, lastRank] = [seat, rank];
+      const isFirst = rank < firstRank || (rank === firstRank && first !== undefined && this.#shares.compare(seat.place, first.place) < 0);
+      if (isFirst) [first, firstRank] = [seat, rank];
+      if (rank > lastRank && seat.head.isWhole) [last, lastRank] = [seat, rank];
     }
     if (first?.head === undefined) return false;
-    if (this.#isRoomFor(first.head)) {
-      this.#levelBytes = Math.max(this.#levelBytes, leastBytes);
+    if (this.#isRoomFor(first, first.head)) {
       this.#waiting.delete(first);
       this.#grant(first, first.head);
       this.#answer(first, 'granted');
@@ -239,7 +259,7 @@ export class UploadQueue {
 
   /** Whether the chunk at the seat's head went out already, as far as that counts; 0 goes first. */
   #rankOf(seat: UploadSeat): number {
-    if (!seat.isSwarm || seat.head === undefined || seat.head.isRange === true) return 0;
+    if (!seat.isSwarm || seat.head === undefined || seat.head.isRange === true || this.#shares.isBehind(seat.place)) return 0;
     const isOverdue = this.#grantCount - (seat.busySinceCount ?? this.#grantCount) >= PATIENCE_COUNT * this.#waiting.size;
     return isOverdue ? 0 : Math.min(1, this.#sent.of(seat.head.root, seat.head.chunkIndex));
   }

@@ -5,13 +5,12 @@
  * Invariant: a session is in `#sessions` from its accept until its stream is closed, and counted for its source as long.
  */
 import { TRACKER_LINGER_MS, TRACKER_ROUND_MS, TRACKER_SWEEP_MS, TRACKER_WAITING_MAX_COUNT } from '../../common/core/limits.js';
-import { isLoopback, type PeerAddress } from '../../common/core/peer-address.js';
+import { isLoopback, type PeerAddress, sourceOf } from '../../common/core/peer-address.js';
 import type { Log } from '../../common/node/log.js';
 import type { Clock, Timer } from '../../common/ports/clock.js';
 import type { ByteStream, Listener, ListenPort, StreamHandlers } from '../../common/ports/net.js';
 import { formatErr } from '../../common/wire/tokens.js';
 import type { TrackerLogic } from '../logic.js';
-import { sourceOf } from '../registry/source-quotas.js';
 import { LogGate } from './log-gate.js';
 import { type SessionOwner, TcpSession } from './tcp-session.js';
 

@@ -14,7 +14,7 @@ import {
   INDEX_UNPROVEN_REPLY_RATIO,
   INDEX_UNPROVEN_REQUESTS_COUNT,
 } from '../../common/core/limits.js';
-import { isLoopback, type PeerAddress } from '../../common/core/peer-address.js';
+import { isLoopback, type PeerAddress, sourceOf } from '../../common/core/peer-address.js';
 import type { Log } from '../../common/node/log.js';
 import type { Clock } from '../../common/ports/clock.js';
 import type { DatagramAddress, DatagramHandlers, DatagramPort, DatagramSocket } from '../../common/ports/datagram.js';
@@ -30,7 +30,6 @@ import {
 import { formatLease } from '../../common/wire/tracker-replies.js';
 import { parseTrackerRequest } from '../../common/wire/tracker-requests.js';
 import type { Source, TrackerLogic } from '../logic.js';
-import { sourceOf } from '../registry/source-quotas.js';
 import { CookieJar } from './cookie.js';
 import { LogGate } from './log-gate.js';
 import { Sequences } from './sequences.js';

@@ -7,10 +7,9 @@
  * A walk costs the tracker bytes and the peer an answer, so a few run at once, one of a source, and each source, as all of them
  * together, is given so many bytes in an interval.
  */
-import { formatPeerAddress, type PeerAddress } from '../../common/core/peer-address.js';
+import { formatPeerAddress, type PeerAddress, sourceOf } from '../../common/core/peer-address.js';
 import type { Log } from '../../common/node/log.js';
 import type { ListCheck } from '../registry/list-check.js';
-import { sourceOf } from '../registry/source-quotas.js';
 import { askList, type ListAnswer } from './ask-list.js';
 import type { Question, QuestionPorts } from './question.js';
 

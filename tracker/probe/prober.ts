@@ -17,10 +17,9 @@ import {
   TRACKER_PROBES_AT_ONCE_COUNT,
   TRACKER_PROBES_PER_SOURCE_COUNT,
 } from '../../common/core/limits.js';
-import { formatPeerAddress, type PeerAddress } from '../../common/core/peer-address.js';
+import { formatPeerAddress, type PeerAddress, sourceOf } from '../../common/core/peer-address.js';
 import type { Log } from '../../common/node/log.js';
 import type { Timer } from '../../common/ports/clock.js';
-import { sourceOf } from '../registry/source-quotas.js';
 import { askStatus, type ProbeAnswer, SILENT } from './ask-status.js';
 import { type ListedRegistry, ListWalks } from './list-walks.js';
 import type { Question, QuestionPorts } from './question.js';

@@ -1,10 +1,9 @@
 /** Whom a LOOKUP names first: the least loaded, and everybody in turn. */
 import { describe, expect, test } from '@jest/globals';
 import { parseFileName } from '../../common/core/file-name.js';
-import { formatPeerAddress, parsePeerAddress } from '../../common/core/peer-address.js';
+import { formatPeerAddress, parsePeerAddress, sourceOf } from '../../common/core/peer-address.js';
 import { seededRandom } from '../testkit/manual-ports.js';
 import { Registry } from './registry.js';
-import { sourceOf } from './source-quotas.js';
 
 const CHUNK = 524_288;
 const TTL_MS = 60_000;

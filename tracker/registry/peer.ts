@@ -5,8 +5,8 @@
  * of the one before, prolongs every lease that was alive when the chain began. So what has ended never comes back by an ALIVE.
  */
 import { UPLOAD_SLOTS_START_COUNT } from '../../common/core/limits.js';
-import { formatPeerAddress, type PeerAddress } from '../../common/core/peer-address.js';
-import { type SourceQuota, sourceOf } from './source-quotas.js';
+import { formatPeerAddress, type PeerAddress, sourceOf } from '../../common/core/peer-address.js';
+import type { SourceQuota } from './source-quotas.js';
 
 /** Milliseconds of a tick. Leases are whole seconds; a coarse tick stays a small integer for years, which a millisecond does not. */
 export const TICK_MS = 100;

@@ -1,11 +1,10 @@
 import { describe, expect, test } from '@jest/globals';
 import { parseFileName } from '../../common/core/file-name.js';
-import { parsePeerAddress } from '../../common/core/peer-address.js';
+import { parsePeerAddress, sourceOf } from '../../common/core/peer-address.js';
 import { parseContentRoot } from '../../common/core/root.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
 import { seededRandom } from '../testkit/manual-ports.js';
 import { Registry, type RegistryOptions } from './registry.js';
-import { sourceOf } from './source-quotas.js';
 
 const TTL_MS = 60_000;
 const CHUNK = 524_288;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
-import { SourceQuotas, sourceOf } from './source-quotas.js';
+import { sourceOf } from '../../common/core/peer-address.js';
+import { SourceQuotas } from './source-quotas.js';
 
 describe('source quotas', () => {
   test.each([

@@ -1,6 +1,5 @@
 /**
- * How many registrations each source has. A source is an IPv4 address or an IPv6 /64, which is what one customer is given and can
- * fill with as many addresses as there are. Invariant: a quota's count is the number of holdings that were charged to it.
+ * How many registrations each source has, by `sourceOf`. Invariant: a quota's count is the number of holdings that were charged to it.
  */
 import { ShoalError } from '../../common/core/errors.js';
 import { TRACKER_SMALL_SOURCE_ENTRIES_COUNT } from '../../common/core/limits.js';
@@ -8,17 +7,6 @@ import { TRACKER_SMALL_SOURCE_ENTRIES_COUNT } from '../../common/core/limits.js'
 export interface SourceQuota {
   readonly source: string;
   count: number;
-}
-
-/** The source that an IP address (canonical text) belongs to. */
-export function sourceOf(ip: string): string {
-  if (!ip.includes(':')) return ip;
-  const [head = '', tail] = ip.split('::');
-  const groups = head === '' ? [] : head.split(':');
-  const after = tail === undefined || tail === '' ? [] : tail.split(':');
-  const missing = tail === undefined ? 0 : 8 - groups.length - after.length;
-  const all = [...groups, ...Array<string>(Math.max(0, missing)).fill('0'), ...after];
-  return `${all.slice(0, 4).join(':')}::/64`;
 }
 
 export class SourceQuotas {
