@@ -35,6 +35,14 @@ export class Cargo {
     return first?.bytes.length === this.lengthBytes ? first.bytes : undefined;
   }
 
+  /** Its first `count` bytes. */
+  first(count: number): Cargo {
+    const pieces = this.#pieces
+      .filter(({ at }) => at < count)
+      .map(({ at, bytes }) => ({ at, bytes: bytes.subarray(0, count - at) }));
+    return new Cargo(count, pieces);
+  }
+
   /** Puts what is known of `count` bytes from `from` on at the start of `into`. */
   copy(from: number, count: number, into: Uint8Array): void {
     for (const { at, bytes } of this.#pieces) {

@@ -36,6 +36,8 @@ export interface DatagramHost {
 export interface DatagramNetwork {
   readonly clock: SimClock;
   readonly datagramFaults: DatagramFaults | undefined;
+  /** Whether what is sent from one address arrives at the other. */
+  isHeard(fromIp: string, toIp: string): boolean;
   /** A host that is up. */
   find(ip: string): DatagramHost | undefined;
 }
@@ -82,6 +84,11 @@ export class SimDatagrams implements DatagramPort {
     return this.#host.ip;
   }
 
+  /** Sockets that are open. */
+  get openCount(): number {
+    return this.#sockets.size;
+  }
+
   async bind({ host, port }: HostPort, handlers: DatagramHandlers): Promise<DatagramSocket> {
     if (host !== this.ip && host !== '0.0.0.0' && host !== '::') {
       throw failure(`${host} is no address of this machine; choose another --host.`);
@@ -123,11 +130,11 @@ export class SimDatagrams implements DatagramPort {
 
   #arrive(from: SimDatagramSocket, bytes: Uint8Array, to: PeerAddress, latencyMs: number): void {
     const host = this.#network.find(to.ip);
-    if (host === undefined) return;
+    if (host === undefined || !this.#network.isHeard(this.ip, to.ip)) return;
     const here: PeerAddress = { ip: this.ip, port: from.local.port };
     const socket = host.datagrams.#sockets.get(to.port);
     if (socket === undefined) {
-      if (from.remote !== undefined) {
+      if (from.remote !== undefined && this.#network.isHeard(to.ip, this.ip)) {
         this.#tell(
           from,
           latencyMs,

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from '@jest/globals';
 import { RecordingEnd } from '../testkit/recording-end.js';
+import { type Link, PORT, Scene } from '../testkit/sim-scene.js';
 import { streamContract } from '../testkit/stream-contract.js';
 import { SimClock } from './sim-clock.js';
-import { type SimHost, SimNetwork, type SimNetworkOptions } from './sim-network.js';
+import { SimNetwork } from './sim-network.js';
 import { SimRandom } from './sim-random.js';
 
 const HOST = '10.0.0.1';
@@ -19,47 +20,8 @@ streamContract('a simulated network without delay', () => {
   return { dialer, listenPort, host: HOST };
 });
 
-const PORT = 4701;
 /** Of a slow line, so that a packet of 64 KiB takes 65.536 ms. */
 const RATE = 1_000_000;
-
-interface Link {
-  readonly near: RecordingEnd;
-  readonly far: RecordingEnd;
-}
-
-/** Hosts, and streams between them. `far` is the accepted end. */
-class Scene {
-  readonly clock: SimClock;
-  readonly network: SimNetwork;
-  readonly #accepted: RecordingEnd[] = [];
-
-  constructor(options: SimNetworkOptions = {}, observe?: (nowMs: number, name: string) => void) {
-    this.clock = new SimClock(observe === undefined ? {} : { observe });
-    this.network = new SimNetwork(this.clock, options);
-  }
-
-  async listen(host: SimHost): Promise<void> {
-    await host.listenPort.listen({ host: host.ip, port: PORT, connectionsMaxCount: 100 }, (stream) => {
-      const end = new RecordingEnd(stream);
-      this.#accepted.push(end);
-      return end;
-    });
-  }
-
-  async connect(from: SimHost, to: SimHost): Promise<Link> {
-    let near: RecordingEnd | undefined;
-    const dial = from.dialer.dial({ host: to.ip, port: PORT }, 10_000, (stream) => {
-      near = new RecordingEnd(stream);
-      return near;
-    });
-    await this.clock.run({ isOver: () => near !== undefined });
-    await dial;
-    const far = this.#accepted.at(-1);
-    if (near === undefined || far === undefined) throw new Error('no stream was made');
-    return { near, far };
-  }
-}
 
 describe('a simulated uplink', () => {
   test('is shared evenly by those who have something to send, and always full', async () => {

@@ -2,7 +2,8 @@
  * A network of hosts in simulated time: each has a line of its own up and down, a latency, and the twins of `Dialer` and `ListenPort`.
  *
  * Between two hosts lie the uplink of one, the latencies of both, and the downlink of the other; what is between them has room for
- * everybody. Of streams nothing is lost or reordered; datagrams fare as `datagramFaults` says. A run depends on its inputs alone, so it is the same each time.
+ * everybody. Of streams nothing is lost or reordered, but they may wait for a cut to heal, be reset or fall silent; datagrams fare as
+ * `datagramFaults` says. A run depends on its inputs alone, so it is the same each time.
  */
 import { invariant, ShoalError } from '../core/errors.js';
 import { formatHostPort, type HostPort } from '../core/peer-address.js';
@@ -11,7 +12,9 @@ import type { SendQueueOptions } from './send-queue.js';
 import type { SimClock } from './sim-clock.js';
 import { type DatagramFaults, SimDatagrams } from './sim-datagrams.js';
 import { SimLink } from './sim-link.js';
-import { SimStream } from './sim-stream.js';
+import { SimPaths } from './sim-paths.js';
+import { connectionReset, SimStream } from './sim-stream.js';
+import { SimTransit, type StreamFate, StreamFortune } from './sim-transit.js';
 
 export interface SimNetworkOptions {
   /** Bytes that a stream sends before the next one has its turn; default 64 KiB. */
@@ -22,6 +25,8 @@ export interface SimNetworkOptions {
   readonly copiesBodies?: boolean;
   /** Default: every datagram arrives once and in order. */
   readonly datagramFaults?: DatagramFaults;
+  /** Asked for each stream as it is made; default: all live. */
+  readonly streamFate?: (dialerIp: string, listenerIp: string) => StreamFate | undefined;
 }
 
 export interface SimHostOptions {
@@ -36,11 +41,15 @@ export interface SimHostOptions {
 /** Ports that the system chooses begin here. */
 const FIRST_FREE_PORT = 32_768;
 const LAST_PORT = 65_535;
+/** Milliseconds after which a dial that nobody answers is tried again, doubled each time, as TCP does it. */
+const DIAL_AGAIN_MS = 1000;
 
 export class SimNetwork {
   readonly clock: SimClock;
   readonly queueOptions: SendQueueOptions;
   readonly datagramFaults: DatagramFaults | undefined;
+  readonly paths = new SimPaths();
+  readonly #streamFate: SimNetworkOptions['streamFate'];
   readonly #hosts = new Map<string, SimHost>();
 
   constructor(clock: SimClock, options: SimNetworkOptions = {}) {
@@ -48,6 +57,7 @@ export class SimNetwork {
     invariant(quantumBytes >= 1 && windowBytes >= quantumBytes, 'a window has room for a quantum');
     this.clock = clock;
     this.datagramFaults = options.datagramFaults;
+    this.#streamFate = options.streamFate;
     this.queueOptions = { quantumBytes, windowBytes, copiesBodies };
   }
 
@@ -63,6 +73,22 @@ export class SimNetwork {
   find(ip: string): SimHost | undefined {
     const host = this.#hosts.get(ip);
     return host?.isUp === true ? host : undefined;
+  }
+
+  /** Whether what is sent from one address arrives at the other. */
+  isHeard(fromIp: string, toIp: string): boolean {
+    return this.find(toIp) !== undefined && this.paths.isOpen(fromIp, toIp);
+  }
+
+  /** Both directions of a new stream. */
+  transits(dialerIp: string, listenerIp: string): { readonly near: SimTransit; readonly far: SimTransit } {
+    const { clock } = this;
+    const fortune = new StreamFortune(this.#streamFate?.(dialerIp, listenerIp));
+    const [isThere, isHere] = [() => this.isHeard(dialerIp, listenerIp), () => this.isHeard(listenerIp, dialerIp)];
+    return {
+      near: new SimTransit({ clock, fortune, side: 'dialer', isHeard: isThere }),
+      far: new SimTransit({ clock, fortune, side: 'listener', isHeard: isHere }),
+    };
   }
 }
 
@@ -85,6 +111,7 @@ export class SimHost {
   readonly #streams = new Set<SimStream>();
   #nextPort = FIRST_FREE_PORT;
   #isUp = true;
+  #bootCount = 0;
 
   constructor(network: SimNetwork, options: SimHostOptions) {
     const { ip, upBytesPerSecond = Number.POSITIVE_INFINITY, downBytesPerSecond = Number.POSITIVE_INFINITY } = options;
@@ -102,15 +129,29 @@ export class SimHost {
     return this.#isUp;
   }
 
-  /** The host is gone, with all its streams and ports: here at once, for the others as soon as the news reaches them. */
-  crash(): void {
+  /**
+   * The host is gone, with all its streams and ports: here at once, for the others as soon as the news reaches them. `isSilent`: there are
+   * no news, as when the power fails.
+   */
+  crash({ isSilent = false } = {}): void {
     this.#isUp = false;
+    this.#bootCount += 1;
     this.#ports.clear();
     this.datagrams.crash();
     for (const stream of [...this.#streams]) {
-      stream.far.loseLater(lost('The other side is gone.'));
-      stream.lose(lost('This host is gone.'));
+      if (!isSilent) stream.tellLost(connectionReset('The other side is gone.'));
+      stream.lose(connectionReset('This host is gone.'));
     }
+  }
+
+  /** The host is there again, with nothing open; whoever goes on with a stream of before is told that there is none. */
+  restart(): void {
+    this.#isUp = true;
+  }
+
+  /** Streams and ports that are open. */
+  get openCount(): number {
+    return this.#streams.size + this.#ports.size + this.datagrams.openCount;
   }
 
   #dial(
@@ -122,30 +163,37 @@ export class SimHost {
     const { clock } = this.#network;
     let giveUp: (() => void) | undefined;
     const dialed = new Promise<ByteStream>((resolve, reject) => {
-      const startMs = clock.nowMs();
+      const [boot, deadlineMs] = [this.#bootCount, clock.nowMs() + timeoutMs];
       giveUp = () => reject(unanswered(to));
       signal?.addEventListener('abort', giveUp, { once: true });
       const failLater = (atMs: number, error: ShoalError) =>
         void clock.setTimer('dial failed', atMs - clock.nowMs(), () => reject(error));
-      const target = this.#network.find(to.host);
-      const latencyMs = this.latencyMs + (target?.latencyMs ?? 0);
-      if (!this.#isUp || target === undefined || 2 * latencyMs > timeoutMs) return failLater(startMs + timeoutMs, unanswered(to));
-      clock.setTimer('dial', latencyMs, () => {
-        if (!target.isUp) return failLater(startMs + timeoutMs, unanswered(to));
-        const port = target.#ports.get(to.port);
-        if (port === undefined) return failLater(clock.nowMs() + latencyMs, refused(to));
-        if (!this.#isUp) return reject(unanswered(to));
-        this.#connect(target, to.port, port, latencyMs, (stream) => {
-          if (!this.#isUp) return reject(unanswered(to));
-          if (signal?.aborted === true) {
-            stream.attach({ data: () => undefined, ended: () => undefined, closed: () => undefined });
-            stream.destroy();
-            return reject(unanswered(to));
-          }
+      const connected = (stream: SimStream) => {
+        if (this.#bootCount === boot && signal?.aborted !== true) {
           stream.attach(makeHandlers(stream));
-          resolve(stream);
+          return resolve(stream);
+        }
+        stream.attach({ data: () => undefined, ended: () => undefined, closed: () => undefined });
+        stream.destroy();
+        reject(unanswered(to));
+      };
+      const knock = (againMs: number) => {
+        const latencyMs = this.latencyMs + (this.#network.find(to.host)?.latencyMs ?? 0);
+        if (clock.nowMs() + 2 * latencyMs > deadlineMs) return failLater(deadlineMs, unanswered(to));
+        clock.setTimer('dial', latencyMs, () => {
+          if (this.#bootCount !== boot) return reject(unanswered(to));
+          const target = this.#network.find(to.host);
+          const isAnswered = this.#network.isHeard(this.ip, to.host) && this.#network.isHeard(to.host, this.ip);
+          if (target === undefined || !isAnswered) {
+            if (clock.nowMs() + againMs > deadlineMs) return failLater(deadlineMs, unanswered(to));
+            return void clock.setTimer('dial again', againMs, () => knock(2 * againMs));
+          }
+          const port = target.#ports.get(to.port);
+          if (port === undefined) return failLater(clock.nowMs() + latencyMs, refused(to));
+          this.#connect(target, to.port, port, latencyMs, connected);
         });
-      });
+      };
+      knock(DIAL_AGAIN_MS);
     });
     return dialed.finally(() => giveUp && signal?.removeEventListener('abort', giveUp));
   }
@@ -157,12 +205,15 @@ export class SimHost {
       { ip: this.ip, port: this.#freePort() },
       { ip: target.ip, port: portNumber },
     ];
+    const transits = this.#network.transits(here.ip, there.ip);
     const near = new SimStream({
       ...{ clock, latencyMs, queue, uplink: this.uplink, downlink: this.downlink, local: here, remote: there },
+      transit: transits.near,
       gone: (stream) => this.#streams.delete(stream),
     });
     const far = new SimStream({
       ...{ clock, latencyMs, queue, uplink: target.uplink, downlink: target.downlink, local: there, remote: here },
+      transit: transits.far,
       gone: (stream) => {
         port.openCount -= 1;
         target.#streams.delete(stream);
@@ -210,8 +261,4 @@ function refused(to: HostPort): ShoalError {
 
 function unanswered(to: HostPort): ShoalError {
   return networkError(`No answer from ${formatHostPort(to)}; is the machine up, and does a firewall let the port through?`);
-}
-
-function lost(message: string): Error {
-  return Object.assign(new Error(message), { code: 'ECONNRESET' });
 }

@@ -8,9 +8,10 @@ import type { SimStream } from './sim-stream.js';
 export class Packet implements Parcel {
   dueMs = 0;
   sequence = 0;
-  readonly load: Load;
+  load: Load;
   readonly #from: SimStream;
   #stage: 'up' | 'flight' | 'down' = 'up';
+  #isCutOff = false;
 
   constructor(from: SimStream, load: Load) {
     this.#from = from;
@@ -27,19 +28,31 @@ export class Packet implements Parcel {
 
   fire(): void {
     const from = this.#from;
-    const { clock, uplink, latencyMs } = from.route;
+    const { clock, uplink, latencyMs, transit } = from.route;
     if (this.#stage === 'up') {
       this.#stage = 'flight';
       clock.put(this, clock.nowMs() + latencyMs);
       uplink.passed(this);
       from.sent(this.load);
     } else if (this.#stage === 'flight') {
-      this.#stage = 'down';
-      from.far.arrived(this);
+      transit.carry(this);
     } else {
       from.far.route.downlink.passed(this);
       from.far.receive(this.load);
+      if (this.#isCutOff) from.resetBoth();
     }
+  }
+
+  /** It is at the other host. */
+  arrive(): void {
+    this.#stage = 'down';
+    this.#from.far.arrived(this);
+  }
+
+  /** Only so many of its bytes arrive, and then a reset in place of whatever would follow. */
+  cutOff(lengthBytes: number): void {
+    this.load = { cargo: this.load.cargo.first(lengthBytes), isLast: false, flushes: [] };
+    this.#isCutOff = true;
   }
 }
 

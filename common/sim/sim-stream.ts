@@ -15,6 +15,7 @@ import { type Load, SendQueue, type SendQueueOptions } from './send-queue.js';
 import type { SimClock } from './sim-clock.js';
 import type { SimLink } from './sim-link.js';
 import { Arrivals, Packet } from './sim-packet.js';
+import type { SimTransit } from './sim-transit.js';
 
 /** Bytes queued at which a writer is told to wait: as Node's streams. */
 const WRITE_HIGH_BYTES = 16 * 1024;
@@ -29,6 +30,8 @@ export interface Route {
   readonly downlink: SimLink;
   /** One way. */
   readonly latencyMs: number;
+  /** What becomes of what this end sends. */
+  readonly transit: SimTransit;
   readonly local: PeerAddress;
   readonly remote: PeerAddress;
   readonly queue: SendQueueOptions;
@@ -57,6 +60,7 @@ export class SimStream implements ServedStream {
 
   constructor(route: Route) {
     this.route = route;
+    route.transit.begin(this);
     this.#queue = new SendQueue(route.queue, (load) => new Packet(this, load));
   }
 
@@ -140,12 +144,24 @@ export class SimStream implements ServedStream {
 
   /** The stream is lost at once, and nothing more is said to the other side. */
   lose(error: Error): void {
+    this.route.transit.stop();
     if (!this.#isGone) this.#close(error);
   }
 
-  /** The other side has vanished, and this one learns it when the news arrives. */
-  loseLater(error: Error): void {
-    this.route.clock.setTimer('reset', this.route.latencyMs, () => this.lose(error));
+  /** This end is lost, and what its system says of that arrives at the other one, unless nothing does. */
+  tellLost(error: Error): void {
+    const { transit, clock, latencyMs } = this.route;
+    if (transit.isOpen) clock.setTimer('reset', latencyMs, () => this.far.lose(error));
+  }
+
+  /** Somebody between the two ends told both that there is no such connection. */
+  resetBoth(): void {
+    this.lose(connectionReset('The connection was reset.'));
+    this.far.lose(connectionReset('The connection was reset.'));
+  }
+
+  get isGone(): boolean {
+    return this.#isGone;
   }
 
   /** The uplink took a packet. */
@@ -179,10 +195,9 @@ export class SimStream implements ServedStream {
   }
 
   #resetFar(): void {
-    if (this.#isResetSent) return;
+    if (this.#isResetSent || !this.route.transit.isOpen) return;
     this.#isResetSent = true;
-    const reset = new Error('The other side has closed the connection.');
-    this.far.loseLater(Object.assign(reset, { code: 'ECONNRESET' }));
+    this.tellLost(connectionReset('The other side has closed the connection.'));
   }
 
   /** Gives the owner what is unread, until it pauses. */
@@ -193,7 +208,7 @@ export class SimStream implements ServedStream {
       if (this.#isPaused || this.#isGone) return;
       this.#unread.shift();
       this.#readBytes = 0;
-      this.far.#opened(lengthBytes);
+      this.route.transit.acknowledge(lengthBytes);
       if (!load.isLast) continue;
       this.route.clock.noteCall();
       this.#isLastRead = true;
@@ -222,7 +237,7 @@ export class SimStream implements ServedStream {
   }
 
   /** The other side has read so much. */
-  #opened(bytes: number): void {
+  opened(bytes: number): void {
     this.#queue.acknowledge(bytes);
     this.route.uplink.offer(this.#queue);
   }
@@ -241,4 +256,9 @@ export class SimStream implements ServedStream {
       this.#handlers?.closed(error);
     });
   }
+}
+
+/** What a program sees of a connection that the other side's system, or one between, knows nothing of. */
+export function connectionReset(message: string): Error {
+  return Object.assign(new Error(message), { code: 'ECONNRESET' });
 }
