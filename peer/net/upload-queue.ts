@@ -237,7 +237,8 @@ export class UploadQueue {
     for (const seat of this.#waiting) {
       if (seat.head === undefined || !this.#mayHold(seat, seat.head)) continue;
       const rank = this.#rankOf(seat);
-      const isFirst = rank < firstRank || (rank === firstRank && first !== undefined && this.#shares.compare(seat.place, first.place) < 0);
+      const isFirst =
+        rank < firstRank || (rank === firstRank && first !== undefined && this.#shares.compare(seat.place, first.place) < 0);
       if (isFirst) [first, firstRank] = [seat, rank];
       if (rank > lastRank && seat.head.isWhole) [last, lastRank] = [seat, rank];
     }
