@@ -13,7 +13,7 @@ import { sharedPage } from '../share/shared-page.js';
 import type { FrontDesk } from './front-desk.js';
 import type { HaveFeed } from './have-feed.js';
 import type { ReplySender } from './reply-sender.js';
-import { haveReply, NO_FRONT_DESK, NOT_SHARED, type Refusal, refusalOf, THIS_IS_YOU } from './serve-request.js';
+import { haveReply, NO_FRONT_DESK, type Refusal, refusalOf, THIS_IS_YOU } from './serve-request.js';
 
 export interface DocumentPorts {
   readonly index: Pick<ShareIndex, 'find' | 'from'>;
@@ -25,6 +25,8 @@ export interface DocumentPorts {
   /** This process, as it says in its own requests; `undefined` where it sends none. */
   readonly id: string | undefined;
   readonly peerSeen: (root: ContentRoot, address: PeerAddress) => void;
+  /** Says that something is not shared; false where the asker has to wait for that. */
+  readonly missed: () => boolean;
 }
 
 export type DocumentRequest = Extract<PeerRequest, { verb: 'HAVE' | 'GET_MANIFEST' | 'STATUS' | 'LIST' | 'PUSH' }>;
@@ -36,15 +38,13 @@ export class DocumentReplies {
     this.#ports = ports;
   }
 
-  /** Takes the reply's place in the order of replies. */
-  answer(request: DocumentRequest): void {
+  /** Takes the reply's place in the order of replies; false where the asker has to wait. */
+  answer(request: DocumentRequest): boolean {
     switch (request.verb) {
       case 'HAVE':
-        this.#have(request);
-        break;
+        return this.#have(request);
       case 'GET_MANIFEST':
-        this.#manifest(request.content);
-        break;
+        return this.#manifest(request.content);
       case 'STATUS':
         this.#status();
         break;
@@ -55,23 +55,26 @@ export class DocumentReplies {
         this.#push(request.offer);
         break;
     }
+    return true;
   }
 
-  #have({ content: ref, port, id }: Extract<PeerRequest, { verb: 'HAVE' }>): void {
-    const { index, sender, feed, remoteIp, peerSeen } = this.#ports;
+  #have({ content: ref, port, id }: Extract<PeerRequest, { verb: 'HAVE' }>): boolean {
+    const { index, sender, feed, remoteIp, peerSeen, missed } = this.#ports;
     const content = index.find(ref);
     if (this.#isMine(id)) sender.refuse(THIS_IS_YOU);
-    else if (content === undefined) sender.refuse(NOT_SHARED);
+    else if (content === undefined) return missed();
     else {
       if (port !== undefined) peerSeen(content.root, { ip: remoteIp, port });
       sender.body(() => haveReply(feed.subscribe(content)));
     }
+    return true;
   }
 
-  #manifest(ref: ContentRef): void {
+  #manifest(ref: ContentRef): boolean {
     const content = this.#ports.index.find(ref);
-    if (content === undefined) this.#ports.sender.refuse(NOT_SHARED);
-    else this.#ports.sender.body(() => manifestParts(content.manifest));
+    if (content === undefined) return this.#ports.missed();
+    this.#ports.sender.body(() => manifestParts(content.manifest));
+    return true;
   }
 
   #status(): void {

@@ -2,6 +2,8 @@ import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { FairGate, type Seat } from './fair-gate.js';
 
+const IP = '192.0.2.7';
+
 /** One who passes a gate: all that it may, more than it may, a bit now and then, or nothing though it says that it would. */
 interface Guest {
   readonly seat: Seat;
@@ -23,7 +25,7 @@ class Party {
   }
 
   add(kind: Guest['kind']): Guest {
-    const guest: Guest = { kind, passedBytes: 0, seat: this.gate.seat(() => undefined) };
+    const guest: Guest = { kind, passedBytes: 0, seat: this.gate.seat(IP, () => undefined) };
     this.gate.want(guest.seat, true, this.nowMs);
     this.guests.push(guest);
     return guest;
@@ -159,7 +161,7 @@ describe('fair gate', () => {
 
   test('what is small passes at once when nobody has used up the burst', () => {
     const gate = new FairGate(10_000, 0);
-    const seat = gate.seat(() => undefined);
+    const seat = gate.seat(IP, () => undefined);
     gate.want(seat, true, 0);
     expect([gate.allowedBytes(seat, 0), gate.isTicking]).toEqual([2500, false]);
   });
@@ -167,7 +169,7 @@ describe('fair gate', () => {
   test('tells everybody to stop as soon as the bucket is empty, and to go on at the tick', () => {
     const gate = new FairGate(10_000, 0);
     const turned: string[] = [];
-    const [near, far] = ['near', 'far'].map((name) => gate.seat(() => turned.push(name)));
+    const [near, far] = ['near', 'far'].map((name) => gate.seat(IP, () => turned.push(name)));
     if (near === undefined || far === undefined) throw new Error('no seats');
     for (const seat of [near, far]) gate.want(seat, true, 0);
     gate.pay(near, 2600, 0);
@@ -183,7 +185,7 @@ describe('fair gate', () => {
 
   test('sends pieces that are worth it, also when time goes on between any two looks', () => {
     const gate = new FairGate(20_000_000, 0);
-    const seat = gate.seat(() => undefined);
+    const seat = gate.seat(IP, () => undefined);
     gate.want(seat, true, 0);
     let pieceCount = 0;
     let dueMs = Number.POSITIVE_INFINITY;
@@ -204,7 +206,7 @@ describe('fair gate', () => {
 
   test('gives no second share to whoever goes and comes again', () => {
     const gate = new FairGate(10_000, 0);
-    const [one, other] = [gate.seat(() => undefined), gate.seat(() => undefined)];
+    const [one, other] = [gate.seat(IP, () => undefined), gate.seat(IP, () => undefined)];
     for (const seat of [one, other]) gate.want(seat, true, 0);
     gate.pay(one, 2500, 0);
     gate.tick(200);
@@ -217,7 +219,7 @@ describe('fair gate', () => {
 
   test('nobody is at the gate: nothing ticks, and whoever comes next meets no rationing of old', () => {
     const gate = new FairGate(10_000, 0);
-    const seat = gate.seat(() => undefined);
+    const seat = gate.seat(IP, () => undefined);
     gate.want(seat, true, 0);
     gate.pay(seat, 2600, 0);
     gate.want(seat, false, 0);

@@ -3,12 +3,15 @@
  *
  *     free: everybody passes ── bucket empty ──► rationed: at each tick the tokens are shared out ── nobody waits ──► free
  *
- * A share is equal for all who used up their last one; whoever did not may pass as much, but nothing is put aside for it, so an idle
- * seat takes nothing from a busy one. (Whether a seat that was stopped before its turn is idle nobody knows. It gets a share of its own, and
- * where it leaves that untouched, none for some ticks.) Where shares would be smaller than a piece, a piece goes to each in turn, and the others wait.
- * Who passes more than its share (a read may bring more than was free) has that much less of the next ones.
+ * A share is equal for all sources (`sourceOf`) whose seats used up their last one, and within a source for all such seats; whoever did not
+ * may pass as much, but nothing is put aside for it, so an idle seat takes nothing from a busy one. (Whether a seat that was stopped before
+ * its turn is idle nobody knows. It gets a share of its own, and where it leaves that untouched, none for some ticks.) Where shares would
+ * be smaller than a piece, a piece goes to each in turn, and the others wait. Who passes more than its share (a read may bring more than
+ * was free) has that much less of the next ones. Who comes between two ticks gets a piece at once if its source had none for so
+ * long that it is its turn, and has its turn after the others otherwise: coming again and again brings nobody more than staying does.
  * Invariants: as soon as the bucket is empty nobody may pass, whatever is left of its share; whose share is used up is hungry.
  */
+import { sourceOf } from '../../common/core/peer-address.js';
 import { TokenBucket } from './token-bucket.js';
 
 /** Milliseconds between two ticks at least: shorter ones only cost, and this is no wait that anybody sees. */
@@ -18,8 +21,20 @@ const IDLE_TICKS_COUNT = 10;
 /** One read brings at most what flows in this many milliseconds, shared by all who read. */
 const READ_MS = 50;
 
+/** Sources that are remembered; beyond that, those are forgotten of which nobody wants to pass. */
+const SOURCES_KEPT_COUNT = 1024;
+
+/** Whose seats share what is its part. */
+interface Source {
+  readonly wanting: Set<Seat>;
+  /** The last tick in which somebody came and got a piece at once; and its place in the order of turns. */
+  cameTick: number;
+  turn: number;
+}
+
 /** One who passes through a gate. Only the gate changes it. */
 export interface Seat {
+  readonly source: Source;
   /** Its allowance has changed: it may pass again, or has to stop. Called from `tick` and `pay`. */
   readonly turned: () => void;
   /** While rationed: bytes that it may pass before the next tick. */
@@ -37,15 +52,27 @@ export class FairGate {
   readonly #bucket: TokenBucket;
   /** Those who want to pass, the one that waits longest for its turn first. */
   readonly #wanting = new Set<Seat>();
+  readonly #sources = new Map<string, Source>();
   #isRationed = false;
   #tickCount = 0;
+  #turnCount = 0;
 
   constructor(bytesPerSecond: number, nowMs: number) {
     this.#bucket = new TokenBucket(bytesPerSecond, nowMs);
   }
 
-  seat(turned: () => void): Seat {
-    return { turned, creditBytes: 0, isHungry: false, hasPassed: false, idleUntilTick: 0, tickCount: -1 };
+  /** A seat for somebody at an IP address. */
+  seat(ip: string, turned: () => void): Seat {
+    const source = this.#sourceOf(ip);
+    return {
+      turned,
+      source,
+      creditBytes: 0,
+      isHungry: false,
+      hasPassed: false,
+      idleUntilTick: 0,
+      tickCount: Number.NEGATIVE_INFINITY,
+    };
   }
 
   /** Whether somebody may have to wait, so that `tick` has to be called. */
@@ -62,15 +89,18 @@ export class FairGate {
   want(seat: Seat, isWanting: boolean, nowMs: number): void {
     if (!isWanting) {
       this.#wanting.delete(seat);
+      seat.source.wanting.delete(seat);
       return;
     }
     if (this.#wanting.has(seat)) return;
     if (this.#wanting.size === 0) this.#isRationed = false;
     if (this.#isEmpty(nowMs)) this.#isRationed = true;
     this.#wanting.add(seat);
+    seat.source.wanting.add(seat);
     if (seat.tickCount === this.#tickCount) return;
-    // Who comes between two ticks need not wait for the next one, but gets no second share by going and coming again.
-    this.#give(seat, this.#bucket.pieceBytes);
+    const isItsTurn = !this.#isRationed || this.#isTurnOf(seat);
+    if (isItsTurn) seat.source.cameTick = this.#tickCount;
+    this.#give(seat, isItsTurn ? this.#bucket.pieceBytes : 0);
   }
 
   /** Bytes that the seat may pass now. */
@@ -111,24 +141,67 @@ export class FairGate {
     const hungry = seats.filter((seat) => seat.isHungry);
     const modest = seats.filter((seat) => !seat.isHungry);
     if (hungry.length === 0) this.#isRationed = false;
-    const { pieceBytes } = this.#bucket;
-    const served = hungry.slice(0, Math.floor(tokens / pieceBytes));
-    // Where not all have their turn, turns are equal, and what is left is for the next.
-    const shareBytes = served.length < hungry.length ? pieceBytes : tokens / Math.max(1, hungry.length);
+    const shares = this.#share(hungry, tokens);
+    const mostBytes = Math.max(0, ...shares.values()) || tokens;
     for (const seat of modest) {
       if (!seat.hasPassed) seat.idleUntilTick = this.#tickCount + IDLE_TICKS_COUNT;
-      this.#give(seat, shareBytes);
+      this.#give(seat, mostBytes);
     }
-    for (const seat of served) {
+    for (const [seat, shareBytes] of shares) {
       // Of a share that another one's overdraft took away, one is made good for.
       this.#give(seat, shareBytes + Math.max(0, Math.min(seat.creditBytes, shareBytes)));
       // To the end of the queue.
       this.#wanting.delete(seat);
       this.#wanting.add(seat);
     }
-    this.#forgive(hungry, shareBytes);
+    this.#forgive(hungry, mostBytes);
     // Who takes little goes first: it is soon done.
     for (const seat of [...modest, ...hungry]) seat.turned();
+  }
+
+  /** What each gets whose turn it is. Where not all have theirs, turns are equal, and what is left is for the next. */
+  #share(hungry: readonly Seat[], tokens: number): Map<Seat, number> {
+    const bySource = new Map<Source, Seat[]>();
+    for (const seat of hungry) {
+      const seats = bySource.get(seat.source);
+      if (seats === undefined) bySource.set(seat.source, [seat]);
+      else seats.push(seat);
+    }
+    const inTurn = [...bySource].sort(([one], [other]) => one.turn - other.turn);
+    const shares = new Map<Seat, number>();
+    const [served, sourceBytes] = this.#divide(inTurn, tokens);
+    for (const [source, seats] of served) {
+      this.#turnCount += 1;
+      source.turn = this.#turnCount;
+      const [servedSeats, seatBytes] = this.#divide(seats, sourceBytes);
+      for (const seat of servedSeats) shares.set(seat, seatBytes);
+    }
+    return shares;
+  }
+
+  /** The first of `all` that get a piece or more of `bytes`, and how much each. */
+  #divide<T>(all: readonly T[], bytes: number): [T[], number] {
+    const { pieceBytes } = this.#bucket;
+    const served = all.slice(0, Math.floor(bytes / pieceBytes));
+    return [served, served.length < all.length ? pieceBytes : bytes / Math.max(1, all.length)];
+  }
+
+  /** Whether one who comes has waited so long, its source too, that all others may have had a turn meanwhile. */
+  #isTurnOf({ source, tickCount }: Seat): boolean {
+    const sinceTicks = this.#tickCount - Math.max(tickCount, source.cameTick);
+    return sinceTicks >= source.wanting.size && sinceTicks >= this.#wanting.size / source.wanting.size;
+  }
+
+  #sourceOf(ip: string): Source {
+    const key = sourceOf(ip);
+    const known = this.#sources.get(key);
+    if (known !== undefined) return known;
+    if (this.#sources.size >= SOURCES_KEPT_COUNT) {
+      for (const [other, { wanting }] of this.#sources) if (wanting.size === 0) this.#sources.delete(other);
+    }
+    const made: Source = { wanting: new Set(), cameTick: Number.NEGATIVE_INFINITY, turn: 0 };
+    this.#sources.set(key, made);
+    return made;
   }
 
   #give(seat: Seat, bytes: number): void {

@@ -41,9 +41,9 @@ class TimedGate {
     return this.#gate.readBytes;
   }
 
-  enter(turned: () => void): Seat {
+  enter(ip: string, turned: () => void): Seat {
     this.#seatCount += 1;
-    return this.#gate.seat(turned);
+    return this.#gate.seat(ip, turned);
   }
 
   leave(seat: Seat): void {
@@ -86,9 +86,9 @@ export class Allowance {
   #isWanting = false;
   #isClosed = false;
 
-  /** `turned` is called whenever `bytes` may have changed from 0 or to 0. */
-  constructor(gates: readonly TimedGate[], turned: () => void) {
-    this.#places = gates.map((gate) => ({ gate, seat: gate.enter(turned) }));
+  /** For a stream from or to `ip`. `turned` is called whenever `bytes` may have changed from 0 or to 0. */
+  constructor(gates: readonly TimedGate[], ip: string, turned: () => void) {
+    this.#places = gates.map((gate) => ({ gate, seat: gate.enter(ip, turned) }));
   }
 
   /** Bytes that may pass now. */
@@ -135,7 +135,7 @@ class Direction {
 
   allowance(ip: string, turned: () => void): Allowance | undefined {
     const gates = [this.#ofProcess, this.#gateOfPeer(ip)].filter((gate) => gate !== undefined);
-    return gates.length === 0 ? undefined : new Allowance(gates, turned);
+    return gates.length === 0 ? undefined : new Allowance(gates, ip, turned);
   }
 
   /** Streams from one address share a gate, also one after the other: who comes back has no new burst. */

@@ -10,6 +10,7 @@ import type { SharedContent } from '../share/shared-content.js';
 import { JumpClock } from '../testkit/jump-clock.js';
 import { ScriptedHolding } from '../testkit/scripted-holding.js';
 import { StuckStream } from '../testkit/stuck-stream.js';
+import { ProbeLimits } from './probe-limits.js';
 import { ServeSession } from './serve-session.js';
 import { UploadQueue } from './upload-queue.js';
 
@@ -57,6 +58,7 @@ function open(ip = '192.0.2.7'): {
     reader: { read },
     buffers,
     uploads,
+    probes: new ProbeLimits(),
     clock,
     id: OWN_ID,
     desk: undefined,

@@ -16,6 +16,7 @@ import { fullHolding } from '../share/holding.js';
 import { ShareIndex } from '../share/share-index.js';
 import type { SharedContent } from '../share/shared-content.js';
 import { StuckStream } from '../testkit/stuck-stream.js';
+import { ProbeLimits } from './probe-limits.js';
 import { ServeSession } from './serve-session.js';
 import { ChunkServer } from './server.js';
 import { UploadQueue } from './upload-queue.js';
@@ -56,6 +57,7 @@ function begin(sizeBytes: number): void {
     reader: { read },
     buffers,
     uploads: new UploadQueue(),
+    probes: new ProbeLimits(),
     clock,
     id: undefined,
     desk: undefined,

@@ -20,19 +20,12 @@ import {
   STREAM_IDLE_MS,
   WRITE_STALL_MS,
 } from '../../common/core/limits.js';
-import type { PeerAddress } from '../../common/core/peer-address.js';
-import type { ContentRoot } from '../../common/core/root.js';
-import type { Clock } from '../../common/ports/clock.js';
 import type { ServedStream, StreamHandlers } from '../../common/ports/net.js';
 import { type LineEvent, LineSplitter } from '../../common/wire/line-splitter.js';
-import type { BufferPool } from '../share/buffer-pool.js';
-import type { ChunkReader } from '../share/chunk-reader.js';
-import type { ShareIndex } from '../share/share-index.js';
-import type { SharedContent } from '../share/shared-content.js';
 import { DocumentReplies } from './document-replies.js';
-import type { FrontDesk } from './front-desk.js';
 import { HaveFeed } from './have-feed.js';
 import { type ChunkReply, ReplySender } from './reply-sender.js';
+import type { Guest } from './serve-doors.js';
 import {
   ASK_FOR_ANOTHER,
   type AskedChunk,
@@ -49,26 +42,11 @@ import {
   type UploadRequest,
   uploadOf,
 } from './serve-request.js';
-import type { UploadQueue, UploadSeat } from './upload-queue.js';
+import type { SessionPorts } from './session-ports.js';
+import type { UploadSeat } from './upload-queue.js';
 
-export interface SessionPorts {
-  readonly index: Pick<ShareIndex, 'find' | 'from'>;
-  readonly reader: Pick<ChunkReader, 'read'>;
-  readonly buffers: BufferPool;
-  /** Of all sessions of a node. */
-  readonly uploads: UploadQueue;
-  readonly clock: Clock;
-  /** What answers STATUS and PUSH; left out, they are not known here. */
-  readonly desk: FrontDesk | undefined;
-  /** This process, as it says in its own requests; `undefined` where it sends none. */
-  readonly id: string | undefined;
-  /** Bytes of content that the network took. */
-  readonly served: (content: SharedContent, bytes: number) => void;
-  /** The other side serves this content too, at this address. */
-  readonly peerSeen: (root: ContentRoot, address: PeerAddress) => void;
-  /** The stream is gone. */
-  readonly closed: (session: ServeSession) => void;
-}
+/** Milliseconds that the other side has to close a stream on which everything was said. */
+export const LINGER_MS = 2000;
 
 export class ServeSession implements StreamHandlers {
   readonly #stream: ServedStream;
@@ -103,11 +81,18 @@ export class ServeSession implements StreamHandlers {
       released: (upload, isSent) => ports.uploads.giveBack(this.#seat, upload, isSent),
       progress: () => this.#goOn(),
     });
-    this.#documents = new DocumentReplies({ ...ports, sender: this.#sender, feed: this.#feed, remoteIp: stream.remote.ip });
+    const missed = () => this.#refuse(NOT_SHARED);
+    this.#documents = new DocumentReplies({ ...ports, sender: this.#sender, feed: this.#feed, remoteIp: this.remoteIp, missed });
   }
 
   get remoteIp(): string {
     return this.#stream.remote.ip;
+  }
+
+  /** What would be lost with it, as the doors see it. */
+  get use(): Guest['use'] {
+    if (this.#isEnding) return 'gone';
+    return this.#queue.length > 0 || this.#sender.heldCount > 0 ? 'busy' : 'idle';
   }
 
   data(bytes: Uint8Array): void {
@@ -126,6 +111,8 @@ export class ServeSession implements StreamHandlers {
   ended(): void {
     this.#guard(() => {
       this.#isEnding = true;
+      // It may wait for its replies, as a program does that has no more to ask; or be gone, which nothing tells while we send nothing.
+      this.#ports.uploads.retire(this.#seat);
       this.#pump();
     });
   }
@@ -158,14 +145,21 @@ export class ServeSession implements StreamHandlers {
     if (tookBytes > 0 || isOurs) this.#progressMs = nowMs;
     const silentMs = nowMs - this.#progressMs;
     const isLineLate = !this.#isPaused && this.#lineSinceMs !== undefined && nowMs - this.#lineSinceMs > LINE_DEADLINE_MS;
-    if (isLineLate || silentMs > (isBusy ? WRITE_STALL_MS : STREAM_IDLE_MS)) this.destroy();
+    if (isLineLate || silentMs > this.#patienceMs(isBusy)) this.destroy();
     // What a rate limit of ours holds up says nothing of the other side.
     if (this.#stream.isHeld !== true) this.#ports.uploads.took(this.#seat, tookBytes);
+    this.#guard(() => this.#pump());
     return tookBytes;
   }
 
   destroy(): void {
     this.#stream.destroy();
+  }
+
+  #patienceMs(isBusy: boolean): number {
+    // Nothing is on its way any more: who was told all does not need the stream.
+    if (this.#isEnded && this.#stream.queuedBytes === 0) return LINGER_MS;
+    return isBusy ? WRITE_STALL_MS : STREAM_IDLE_MS;
   }
 
   /** A mistake of ours costs this stream and no other. */
@@ -238,12 +232,13 @@ export class ServeSession implements StreamHandlers {
         return this.#beginUpload(request);
       default:
         if (request.verb === 'HAVE') this.#seat.isSwarm = true;
-        this.#documents.answer(request);
-        return true;
+        return this.#documents.answer(request);
     }
   }
 
-  #refuse(refusal: Refusal): true {
+  /** False where whoever tries one name after the other has to wait for this answer. */
+  #refuse(refusal: Refusal): boolean {
+    if (refusal === NOT_SHARED && !this.#ports.probes.take(this.remoteIp, this.#ports.clock.nowMs())) return false;
     this.#sender.refuse(refusal);
     return true;
   }

@@ -27,6 +27,7 @@ import { ShareIndex } from '../share/share-index.js';
 import type { SharedContent } from '../share/shared-content.js';
 import { RawClient } from '../testkit/raw-client.js';
 import { ScriptedHolding } from '../testkit/scripted-holding.js';
+import { LINGER_MS } from './serve-session.js';
 import { ChunkServer, type ServerOptions } from './server.js';
 
 /** Time that passes when the test says so. */
@@ -335,12 +336,14 @@ describe('server', () => {
     await fetcher.closed();
   });
 
-  test('MX1: streams beyond the cap are closed, and a place that becomes free is given again', async () => {
+  test('MX1: streams beyond the cap are refused, and a place that becomes free is given again', async () => {
     await listen({ streamsMaxCount: 2 });
     await share('file', Buffer.from('x'));
     const [first, second] = [await client(), await client()];
     const third = await client();
+    expect(await third.line()).toMatch(/^ERR BUSY /);
     await third.closed();
+    third.socket.destroy();
     first.socket.destroy();
     second.socket.write('GET_CHUNK file 0\n');
     await second.body();
@@ -351,6 +354,20 @@ describe('server', () => {
     const fourth = await client();
     fourth.socket.write('GET_CHUNK file 0\n');
     expect((await fourth.body()).toString()).toBe('x');
+  });
+
+  test('MX1: who was refused and does not go is cut off', async () => {
+    await listen({ streamsMaxCount: 1 });
+    const [first, second] = [await client(), await client()];
+    expect(await second.line()).toMatch(/^ERR BUSY /);
+    expect(server.streamCount).toBe(2);
+    for (let left = LINGER_MS / 1000 + 2; left > 0; left -= 1) clock.advance(1000);
+    first.socket.write('GET_CHUNK nothing 0\n');
+    while (server.streamCount > 1) {
+      first.socket.write('GET_CHUNK nothing 0\n');
+      expect(await first.line()).toMatch(/^ERR NOT_FOUND /);
+    }
+    expect(first.isClosed).toBe(false);
   });
 
   test('CR7: a mistake of ours in one stream costs that stream alone', async () => {

@@ -1,9 +1,9 @@
 /**
- * The listening side of a peer: accepts streams within the caps, gives each a session, and looks after all of them with one timer.
+ * The listening side of a peer: accepts streams while the doors let them in, gives each a session, and looks after all with one timer.
  * It knows nothing about contents; what may be asked for is the session's and the index's business.
  */
 import { SERVE_STREAMS_MAX_COUNT, SERVE_STREAMS_PER_IP_MAX_COUNT } from '../../common/core/limits.js';
-import { isLoopback, type PeerAddress } from '../../common/core/peer-address.js';
+import type { PeerAddress } from '../../common/core/peer-address.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { Clock, Timer } from '../../common/ports/clock.js';
 import type { Listener, ListenPort, ServedStream, StreamHandlers } from '../../common/ports/net.js';
@@ -12,8 +12,19 @@ import type { ChunkReader } from '../share/chunk-reader.js';
 import type { ShareIndex } from '../share/share-index.js';
 import type { SharedContent } from '../share/shared-content.js';
 import type { FrontDesk } from './front-desk.js';
-import { ServeSession, type SessionPorts } from './serve-session.js';
+import { ProbeLimits } from './probe-limits.js';
+import { ServeDoors } from './serve-doors.js';
+import type { Refusal } from './serve-request.js';
+import { ServeSession } from './serve-session.js';
+import type { SessionPorts } from './session-ports.js';
 import { type UploadLoad, UploadQueue } from './upload-queue.js';
+
+const TOO_MANY_STREAMS: Refusal = {
+  verb: 'ERR',
+  code: 'BUSY',
+  text: 'Too many streams are open here, or from your address.',
+  isBadLine: false,
+};
 
 /** Milliseconds between two looks at the deadlines of all sessions. */
 const CHECK_MS = 1000;
@@ -31,7 +42,7 @@ export interface ServerOptions {
   readonly port: number;
   /** Default SERVE_STREAMS_MAX_COUNT. */
   readonly streamsMaxCount?: number;
-  /** For each IP address that is not this machine's; default SERVE_STREAMS_PER_IP_MAX_COUNT. */
+  /** For each source that is not this machine; default SERVE_STREAMS_PER_IP_MAX_COUNT. */
   readonly streamsPerIpMaxCount?: number;
   /** Chunks that are sent at once, to all streams together, to begin with; default UPLOAD_SLOTS_START_COUNT. */
   readonly uploadSlotCount?: number;
@@ -46,23 +57,26 @@ export interface ServerOptions {
 
 export class ChunkServer {
   readonly #ports: ServerPorts;
-  readonly #options: ServerOptions;
   readonly #sessionPorts: SessionPorts;
   readonly #uploads: UploadQueue;
   readonly #sessions = new Set<ServeSession>();
-  readonly #countOfIp = new Map<string, number>();
+  readonly #doors: ServeDoors<ServeSession>;
   #listener: Listener | undefined;
   #timer: Timer | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(ports: ServerPorts, options: ServerOptions) {
     this.#ports = ports;
-    this.#options = options;
     this.#uploads = new UploadQueue(options.uploadSlotCount);
+    this.#doors = new ServeDoors({
+      streamsMaxCount: options.streamsMaxCount ?? SERVE_STREAMS_MAX_COUNT,
+      perSourceMaxCount: options.streamsPerIpMaxCount ?? SERVE_STREAMS_PER_IP_MAX_COUNT,
+    });
     this.#sessionPorts = {
       ...ports,
       buffers: new BufferPool(),
       uploads: this.#uploads,
+      probes: new ProbeLimits(),
       id: options.id,
       desk: options.desk,
       served: options.served ?? (() => undefined),
@@ -75,7 +89,7 @@ export class ChunkServer {
   static async listen(ports: ServerPorts, options: ServerOptions): Promise<ChunkServer> {
     const server = new ChunkServer(ports, options);
     const { host, port } = options;
-    const connectionsMaxCount = options.streamsMaxCount ?? SERVE_STREAMS_MAX_COUNT;
+    const connectionsMaxCount = server.#doors.openMaxCount;
     server.#listener = await ports.listener.listen({ host, port, connectionsMaxCount }, (stream) => server.#accept(stream));
     server.#scheduleCheck();
     return server;
@@ -109,23 +123,15 @@ export class ChunkServer {
 
   #accept(stream: ServedStream): StreamHandlers {
     const session = new ServeSession(stream, this.#sessionPorts);
-    const { ip } = stream.remote;
-    const count = (this.#countOfIp.get(ip) ?? 0) + 1;
     this.#sessions.add(session);
-    this.#countOfIp.set(ip, count);
-    const maxCount = this.#options.streamsPerIpMaxCount ?? SERVE_STREAMS_PER_IP_MAX_COUNT;
     if (this.#closing !== undefined) session.destroy();
-    else if (count > maxCount && !isLoopback(ip)) {
-      session.refuse({ verb: 'ERR', code: 'BUSY', text: 'Too many streams from your address.', isBadLine: false });
-    }
+    else if (!this.#doors.admit(session)) session.refuse(TOO_MANY_STREAMS);
     return session;
   }
 
   #forget(session: ServeSession): void {
-    if (!this.#sessions.delete(session)) return;
-    const count = (this.#countOfIp.get(session.remoteIp) ?? 1) - 1;
-    if (count === 0) this.#countOfIp.delete(session.remoteIp);
-    else this.#countOfIp.set(session.remoteIp, count);
+    this.#sessions.delete(session);
+    this.#doors.forget(session);
   }
 
   #scheduleCheck(): void {

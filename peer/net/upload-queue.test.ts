@@ -147,7 +147,7 @@ describe('the upload queue', () => {
         for (const step of steps) {
           run(room, step);
           const { usedSlotCount, waitingCount } = room.queue.load;
-          const counted = room.askers.filter((asker) => !asker.seat.place.isLight).flatMap((asker) => asker.granted);
+          const counted = room.askers.filter((asker) => !asker.seat.pace.isLight).flatMap((asker) => asker.granted);
           expect(usedSlotCount).toBe(counted.length);
           expect(waitingCount).toBe(room.askers.filter((asker) => asker.head !== undefined).length);
           expect(waitingCount === 0 || usedSlotCount >= slotCount).toBe(true);

@@ -24,7 +24,7 @@ import { CHUNK_BYTES, UPLOAD_SLOTS_MAX_COUNT, UPLOAD_SLOTS_START_COUNT } from '.
 import type { ContentRoot } from '../../common/core/root.js';
 import { SentCounts } from './sent-counts.js';
 import { SlotClimb } from './slot-climb.js';
-import { type UploadPlace, UploadShares } from './upload-shares.js';
+import { type Pace, type UploadPlace, UploadShares } from './upload-shares.js';
 
 /** Grants to others, for each connection that waits, after which one that was told to come later is served whatever it asks for. */
 const PATIENCE_COUNT = 32;
@@ -64,8 +64,10 @@ export interface UploadSeat {
   readonly answered: (verdict: 'granted' | 'busy') => void;
   /** Whether it knows BUSY and comes back later. */
   isSwarm: boolean;
-  /** What it was given, and how it reads. While its `isLight` holds, its grants hold no slot. */
-  readonly place: UploadPlace;
+  /** What it was given. */
+  place: UploadPlace;
+  /** How it reads: while it is light, its grants hold no slot. */
+  readonly pace: Pace;
   isGone: boolean;
   /** The one request that waits. */
   head: Upload | undefined;
@@ -121,8 +123,7 @@ export class UploadQueue {
   /** A connection from `ip`. `answered` is called for a request that had to wait, never during the seat's own `ask`. */
   join(ip: string, answered: UploadSeat['answered']): UploadSeat {
     const none = { head: undefined, verdict: undefined, busySinceCount: undefined };
-    const place = this.#shares.enter(ip);
-    return { answered, place, isSwarm: false, isGone: false, isAsking: false, grantedBytes: 0, ...none };
+    return { answered, ...this.#shares.enter(ip), isSwarm: false, isGone: false, isAsking: false, grantedBytes: 0, ...none };
   }
 
   /** Asks to send a chunk; one request of a seat may wait. A grant is the caller's to give back. */
@@ -158,14 +159,14 @@ export class UploadQueue {
 
   /** To be called once a second for each seat, with what the network took from it. */
   took(seat: UploadSeat, tookBytes: number): void {
-    const { place, grantedBytes } = seat;
+    const { pace, grantedBytes } = seat;
     // Who waits takes some news and refusals, and shows nothing by that.
-    if (grantedBytes === 0 && tookBytes < place.rateBytes) return;
-    place.rateBytes += (tookBytes - place.rateBytes) / AVERAGE_SECONDS;
-    const isLight = place.rateBytes < Math.max(LIGHT_MIN_BYTES, LIGHT_RATIO * this.#peakBytes);
-    if (isLight === place.isLight) return;
+    if (grantedBytes === 0 && tookBytes < pace.rateBytes) return;
+    pace.rateBytes += (tookBytes - pace.rateBytes) / AVERAGE_SECONDS;
+    const isLight = pace.rateBytes < Math.max(LIGHT_MIN_BYTES, LIGHT_RATIO * this.#peakBytes);
+    if (isLight === pace.isLight) return;
     this.#hold(seat, -grantedBytes);
-    place.isLight = isLight;
+    pace.isLight = isLight;
     this.#hold(seat, grantedBytes);
     this.#settle();
   }
@@ -176,10 +177,15 @@ export class UploadQueue {
     if (this.#waiting.delete(seat)) this.#settle();
   }
 
+  /** The other side has ended its half of the connection, and may be gone. */
+  retire(seat: UploadSeat): void {
+    if (!seat.isGone) seat.place = this.#shares.retire(seat.place, seat.pace);
+  }
+
   /** The connection is gone. To be called once; its grants are still to be given back. */
   leave(seat: UploadSeat): void {
     seat.isGone = true;
-    this.#shares.leave(seat.place);
+    this.#shares.leave(seat.place, seat.pace);
     this.takeBack(seat);
   }
 
@@ -199,12 +205,12 @@ export class UploadQueue {
   }
 
   /** False where readers that take next to nothing hold so much that another one has to wait for them, and for nobody else. */
-  #mayHold({ place }: UploadSeat, upload: Upload): boolean {
-    return !place.isLight || this.#lightBytes + upload.lengthBytes <= LIGHT_MAX_BYTES;
+  #mayHold({ pace }: UploadSeat, upload: Upload): boolean {
+    return !pace.isLight || this.#lightBytes + upload.lengthBytes <= LIGHT_MAX_BYTES;
   }
 
-  #hold({ place }: UploadSeat, bytes: number): void {
-    if (place.isLight) this.#lightBytes += bytes;
+  #hold({ pace }: UploadSeat, bytes: number): void {
+    if (pace.isLight) this.#lightBytes += bytes;
     else this.#usedBytes += bytes;
   }
 

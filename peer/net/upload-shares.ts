@@ -5,7 +5,8 @@
  *
  * Many peers may be behind one address, so the connections of a source share its part like anybody else; and who connects anew takes
  * the place that a connection of its source left, with what that one was given and how slowly it read: coming again and again brings
- * nobody more than staying does. Nothing that a peer says of itself counts, for it may say what it likes.
+ * nobody more than staying does. Connections whose other side has ended its half, and may be gone, share one place of their source.
+ * Nothing that a peer says of itself counts, for it may say what it likes.
  * Invariant: a place is somebody's, or left and remembered for PLACES_KEPT_SECONDS; a source is remembered while it has places.
  */
 import { CHUNK_BYTES } from '../../common/core/limits.js';
@@ -28,19 +29,25 @@ interface UploadSource {
   /** What its connections have come to. */
   levelBytes: number;
   connectionCount: number;
+  /** The one of all connections whose other side has ended its half. */
+  readonly last: UploadPlace;
   /** Places that nobody has, the one that was left last at the end. */
-  readonly left: { readonly place: UploadPlace; readonly atSeconds: number }[];
+  readonly left: { readonly place: UploadPlace; readonly pace: Pace; readonly atSeconds: number }[];
 }
 
-/** What one connection was given, and how it reads. */
-export interface UploadPlace {
-  readonly source: UploadSource;
-  /** Bytes that it was given, on the scale of its source. */
-  shareBytes: number;
+/** How a connection reads. */
+export interface Pace {
   /** What it takes, in bytes a second. */
   rateBytes: number;
   /** Whether it is known to take so little that what it is given holds no slot. */
   isLight: boolean;
+}
+
+/** What a connection was given. */
+export interface UploadPlace {
+  readonly source: UploadSource;
+  /** Bytes that it was given, on the scale of its source. */
+  shareBytes: number;
 }
 
 export class UploadShares {
@@ -50,23 +57,26 @@ export class UploadShares {
   #seconds = 0;
 
   /** A connection from an IP address comes. */
-  enter(ip: string): UploadPlace {
+  enter(ip: string): { readonly place: UploadPlace; readonly pace: Pace } {
     const key = sourceOf(ip);
-    let source = this.#sources.get(key);
-    if (source === undefined) {
-      source = { key, shareBytes: 0, levelBytes: 0, connectionCount: 0, left: [] };
-      this.#sources.set(key, source);
-    }
+    const source = this.#sources.get(key) ?? madeSource(key);
+    this.#sources.set(key, source);
     source.connectionCount += 1;
-    return source.left.pop()?.place ?? { source, shareBytes: 0, rateBytes: CHUNK_BYTES, isLight: false };
+    return source.left.pop() ?? { place: { source, shareBytes: 0 }, pace: { rateBytes: CHUNK_BYTES, isLight: false } };
+  }
+
+  /** The other side of a connection has ended its half: whoever comes next has its place. Gives the one that it has from now on. */
+  retire(place: UploadPlace, pace: Pace): UploadPlace {
+    const { source, shareBytes } = place;
+    if (place !== source.last) this.#vacate(source, shareBytes, pace);
+    return source.last;
   }
 
   /** A connection is gone. To be called once. */
-  leave(place: UploadPlace): void {
-    const { source } = place;
+  leave(place: UploadPlace, pace: Pace): void {
+    const { source, shareBytes } = place;
     source.connectionCount -= 1;
-    // What it was given may still be on its way, and is its own business: whoever comes next has the place as it is now.
-    source.left.push({ place: { ...place }, atSeconds: this.#seconds });
+    if (place !== source.last) this.#vacate(source, shareBytes, pace);
     this.#sources.delete(source.key);
     this.#sources.set(source.key, source);
     if (this.#sources.size > SOURCES_LEFT_MAX_COUNT) this.#forgetOldest();
@@ -115,6 +125,11 @@ export class UploadShares {
     }
   }
 
+  #vacate(source: UploadSource, shareBytes: number, { rateBytes, isLight }: Pace): void {
+    // What it was given may still be on its way, and is its own business: whoever comes next has the place as it is now.
+    source.left.push({ place: { source, shareBytes }, pace: { rateBytes, isLight }, atSeconds: this.#seconds });
+  }
+
   #forgetOldest(): void {
     for (const source of this.#sources.values()) {
       if (source.connectionCount > 0) continue;
@@ -122,4 +137,19 @@ export class UploadShares {
       return;
     }
   }
+}
+
+function madeSource(key: string): UploadSource {
+  const source: UploadSource = {
+    key,
+    shareBytes: 0,
+    levelBytes: 0,
+    connectionCount: 0,
+    left: [],
+    get last() {
+      return last;
+    },
+  };
+  const last: UploadPlace = { source, shareBytes: 0 };
+  return source;
 }
