@@ -77,6 +77,10 @@ class TcpStream implements ServedStream {
   destroy(): void {
     this.#socket.destroy();
   }
+
+  reset(): void {
+    this.#socket.resetAndDestroy();
+  }
 }
 
 function stripZone(address: string | undefined): string {

@@ -27,6 +27,8 @@ export interface ServedStream extends ByteStream {
   readonly takenBytes: number;
   /** Whether what is queued waits for a rate limit of this process, and not for the other side. */
   readonly isHeld?: boolean;
+  /** As `destroy`, and the other side is told that the stream failed: it may lose what it has not read yet. For tests of that. */
+  reset?(): void;
 }
 
 /** What the owner of a stream gives to it. No handler may throw. */

@@ -142,6 +142,12 @@ export class SimStream implements ServedStream {
     this.route.uplink.offer(this.#queue);
   }
 
+  reset(): void {
+    if (this.#isGone) return;
+    this.#resetFar();
+    this.#close(undefined);
+  }
+
   /** The stream is lost at once, and nothing more is said to the other side. */
   lose(error: Error): void {
     this.route.transit.stop();

@@ -66,7 +66,9 @@ export function importBreaches(sources: readonly Source[]): string[] {
     const rules = MAY_IMPORT.slice(0, isTestCode(source) ? 4 : undefined).filter(([folder]) => source.path.startsWith(folder));
     const allowed = isFree ? [''] : (rules.at(-1)?.[1] ?? []);
     const wrongWay = localImports(source).filter((target) => !allowed.some((folder) => target.startsWith(folder)));
-    const testkit = isTestCode(source) ? [] : localImports(source).filter((target) => isTestCode({ path: target, text: '' }));
+    // Benchmarks and the simulator are no part of the program either.
+    const isProgram = !isTestCode(source) && !source.path.startsWith('benchmarks/');
+    const testkit = !isProgram ? [] : localImports(source).filter((target) => isTestCode({ path: target, text: '' }));
     return [...new Set([...wrongWay, ...testkit])].map((target) => `${source.path} must not import ${target}`);
   });
 }

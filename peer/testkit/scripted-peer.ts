@@ -1,15 +1,19 @@
 /**
- * A small real peer on 127.0.0.1 that shares contents and misbehaves as it is told, for tests of the fetching side.
+ * A small peer that shares contents and misbehaves as it is told, for tests of the fetching side: on real sockets of 127.0.0.1, or on
+ * whatever network and clock it is given. The kinds of misbehaviour that have a name are listed in hostile/hostile-kinds.ts.
  *
  * Replies of one connection are sent strictly one after the other, through `Outlet`, which is where bytes are lost, delayed and cut.
  * Invariant: every request that was read is in `requests`, in order.
  */
-import { createServer, type Server, type Socket } from 'node:net';
 import { Bitfield } from '../../common/core/bitfield.js';
 import { chunkLength } from '../../common/core/chunks.js';
 import { asShoalError, type WireCode } from '../../common/core/errors.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
 import type { PeerAddress } from '../../common/core/peer-address.js';
+import { realClock } from '../../common/node/clock.js';
+import { tcpListener } from '../../common/node/tcp.js';
+import type { Clock } from '../../common/ports/clock.js';
+import type { Listener, ListenPort, ServedStream, StreamHandlers } from '../../common/ports/net.js';
 import { LineSplitter } from '../../common/wire/line-splitter.js';
 import { type ContentRef, formatBodyHeader, type PeerRequest, parsePeerRequest } from '../../common/wire/peer-lines.js';
 import { formatErr } from '../../common/wire/tokens.js';
@@ -17,6 +21,8 @@ import { chunkOf, type TestContent } from './test-content.js';
 
 /** What a peer does that it should not. Nothing given: it is honest. */
 export interface Misbehaviour {
+  /** What it sends in place of its reply to a request, header and all; `hang-up` ends the connection, `silence` is nothing, ever. */
+  readonly reply?: (request: PeerRequest, content: TestContent | undefined) => Uint8Array | string | undefined;
   /** Knows no GET_MANIFEST, as a stranger's peer. */
   readonly isBare?: boolean;
   /** Knows no HAVE. */
@@ -35,8 +41,10 @@ export interface Misbehaviour {
   readonly header?: (chunkIndex: number, honest: string) => string;
   /** Chunks that it refuses. */
   readonly refuse?: (chunkIndex: number) => WireCode | string | undefined;
-  /** Sends only this much of each chunk, then ends the connection. */
-  readonly cutBodyBytes?: number;
+  /** Sends only this much of each chunk, then does as `afterCut` says; of those that are not longer, all. */
+  readonly cutBodyBytes?: number | ((lengthBytes: number) => number);
+  /** After a chunk that was cut: ends or resets the connection, or goes silent; `end` unless told. */
+  readonly afterCut?: 'end' | 'reset' | 'silence';
   /** Goes on sending without end after its first chunk. */
   readonly isEndless?: boolean;
   /** Sends nothing more on a connection after this many bytes. */
@@ -45,6 +53,8 @@ export interface Misbehaviour {
   readonly resetAtByte?: number;
   /** Sends one byte at a time, each after this long. */
   readonly dripMs?: number;
+  /** Drips what it sends for these alone; for all unless told. */
+  readonly dripVerbs?: readonly PeerRequest['verb'][];
   /** Waits this long before each chunk. */
   readonly chunkDelayMs?: number;
   /** Ends every connection at once. */
@@ -54,33 +64,54 @@ export interface Misbehaviour {
 }
 
 const RESET_DELAY_MS = 20;
+const CONNECTIONS_MAX_COUNT = 10_000;
+
+/** Where a peer runs, in place of this machine. */
+export interface ScriptedPeerPorts {
+  readonly listener: ListenPort;
+  readonly clock: Clock;
+  readonly host: string;
+  /** Default: a free one. */
+  readonly port?: number;
+}
+
+const THIS_MACHINE: ScriptedPeerPorts = { listener: tcpListener, clock: realClock, host: '127.0.0.1' };
 
 export class ScriptedPeer {
-  readonly address: PeerAddress;
   readonly requests: PeerRequest[] = [];
   connectionCount = 0;
   /** Connections on which it fell silent or dripped. */
   stalledCount = 0;
   /** May be changed while it runs. */
   misbehaviour: Misbehaviour;
-  readonly #server: Server;
+  readonly clock: Clock;
+  readonly #host: string;
   readonly #contents: readonly TestContent[];
-  readonly #sockets = new Set<Socket>();
+  readonly #outlets = new Set<Outlet>();
   readonly #listening = new Set<Outlet>();
+  #listener: Listener | undefined;
 
-  static async start(contents: readonly TestContent[], misbehaviour: Misbehaviour = {}): Promise<ScriptedPeer> {
-    const server = createServer();
-    await new Promise<void>((resolve) => server.listen({ host: '127.0.0.1', port: 0 }, resolve));
-    return new ScriptedPeer(server, contents, misbehaviour);
+  static async start(
+    contents: readonly TestContent[],
+    misbehaviour: Misbehaviour = {},
+    ports: ScriptedPeerPorts = THIS_MACHINE,
+  ): Promise<ScriptedPeer> {
+    const peer = new ScriptedPeer(ports, contents, misbehaviour);
+    const { host, port = 0 } = ports;
+    const options = { host, port, connectionsMaxCount: CONNECTIONS_MAX_COUNT };
+    peer.#listener = await ports.listener.listen(options, (stream) => peer.#accept(stream));
+    return peer;
   }
 
-  private constructor(server: Server, contents: readonly TestContent[], misbehaviour: Misbehaviour) {
-    const at = server.address();
-    this.address = { ip: '127.0.0.1', port: typeof at === 'object' && at !== null ? at.port : 0 };
-    this.#server = server;
+  private constructor({ clock, host }: ScriptedPeerPorts, contents: readonly TestContent[], misbehaviour: Misbehaviour) {
+    this.clock = clock;
+    this.#host = host;
     this.#contents = contents;
     this.misbehaviour = misbehaviour;
-    server.on('connection', (socket) => this.#accept(socket));
+  }
+
+  get address(): PeerAddress {
+    return { ip: this.#host, port: this.#listener?.local.port ?? 0 };
   }
 
   /** Chunks of a content (the first, unless told) that were asked for, in order. */
@@ -94,7 +125,7 @@ export class ScriptedPeer {
 
   /** Connections that are open. */
   get openCount(): number {
-    return this.#sockets.size;
+    return this.#outlets.size;
   }
 
   /** Sends a line, such as news, on all connections that asked what it has. It comes behind the reply under way. */
@@ -104,33 +135,37 @@ export class ScriptedPeer {
 
   /** Cuts all connections, and goes on listening. */
   cutAll(): void {
-    for (const socket of this.#sockets) socket.resetAndDestroy();
+    for (const outlet of [...this.#outlets]) outlet.reset();
   }
 
   async close(): Promise<void> {
     // No reset here: one that meets the other side's end leaves Node waiting for it for ever when the process ends.
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const outlet of [...this.#outlets]) outlet.destroy();
+    await this.#listener?.close();
   }
 
-  #accept(socket: Socket): void {
+  #accept(stream: ServedStream): StreamHandlers {
     this.connectionCount += 1;
-    this.#sockets.add(socket);
-    socket.on('error', () => undefined);
-    socket.on('close', () => this.#sockets.delete(socket));
-    if (this.misbehaviour.isClosing === true) {
-      socket.end();
-      socket.resume();
-      return;
-    }
-    const outlet = new Outlet(socket, this);
+    const outlet = new Outlet(stream, this);
+    this.#outlets.add(outlet);
     const lines = new LineSplitter();
     let work = Promise.resolve();
-    socket.on('data', (bytes: Buffer) => {
-      lines.push(bytes, (event) => {
-        if (event.kind === 'line' && event.text !== '') work = work.then(() => this.#answer(event.text, outlet));
-      });
-    });
+    const { isClosing } = this.misbehaviour;
+    if (isClosing === true) outlet.end();
+    return {
+      data: (bytes) => {
+        if (isClosing === true) return;
+        lines.push(bytes, (event) => {
+          if (event.kind === 'line' && event.text !== '') work = work.then(() => this.#answer(event.text, outlet));
+        });
+      },
+      ended: () => outlet.end(),
+      closed: () => {
+        this.#outlets.delete(outlet);
+        this.#listening.delete(outlet);
+        outlet.closed();
+      },
+    };
   }
 
   async #answer(line: string, outlet: Outlet): Promise<void> {
@@ -138,7 +173,11 @@ export class ScriptedPeer {
       const request = parsePeerRequest(line);
       this.requests.push(request);
       await this.misbehaviour.gate?.(request);
-      if (request.verb === 'GET_CHUNK') await this.#sendChunk(request.content, request.chunkIndex, outlet);
+      outlet.begin(request.verb);
+      const reply = this.misbehaviour.reply?.(request, 'content' in request ? this.#find(request.content) : undefined);
+      if (reply === 'hang-up') outlet.end();
+      else if (reply !== undefined) await outlet.send(reply === 'silence' ? '' : reply);
+      else if (request.verb === 'GET_CHUNK') await this.#sendChunk(request.content, request.chunkIndex, outlet);
       else if (request.verb === 'HAVE') await this.#sendHave(request.content, outlet);
       else if (request.verb === 'GET_RANGE') await this.#sendRange(request.content, request.offset / CHUNK_BYTES, outlet);
       // What is taken back has its own reply: here lines are read one by one, so it is sent by then.
@@ -178,18 +217,28 @@ export class ScriptedPeer {
   }
 
   async #sendChunk(ref: ContentRef, chunkIndex: number, outlet: Outlet): Promise<void> {
-    const { refuse, body, header, cutBodyBytes, isEndless, chunkDelayMs } = this.misbehaviour;
+    const { refuse, body, header, cutBodyBytes = Number.POSITIVE_INFINITY, isEndless, chunkDelayMs } = this.misbehaviour;
     const content = this.#find(ref);
     if (content === undefined || chunkLength(chunkIndex, content.bytes.length) === 0)
       return outlet.send(formatErr('NOT_FOUND', 'Not shared here.'));
-    if (chunkDelayMs !== undefined) await new Promise((resolve) => setTimeout(resolve, chunkDelayMs));
+    if (chunkDelayMs !== undefined) await this.pause('chunk delay', chunkDelayMs);
     const refusal = refuse?.(chunkIndex);
     if (refusal !== undefined) return outlet.send(refusal.includes('\n') ? refusal : `ERR ${refusal} As told.\n`);
     const chunk = body?.(chunkIndex, content) ?? chunkOf(content.bytes, chunkIndex);
     const honest = formatBodyHeader(chunk.length);
-    await outlet.send(header?.(chunkIndex, honest) ?? honest, chunk.subarray(0, cutBodyBytes ?? chunk.length));
-    if (cutBodyBytes !== undefined) outlet.end();
-    while (isEndless === true && outlet.isOpen) await outlet.send(chunk);
+    const sentBytes = typeof cutBodyBytes === 'number' ? cutBodyBytes : cutBodyBytes(chunk.length);
+    await outlet.send(header?.(chunkIndex, honest) ?? honest, chunk.subarray(0, sentBytes));
+    if (sentBytes < chunk.length) outlet.cut(this.misbehaviour.afterCut ?? 'end');
+    while (isEndless === true && outlet.isOpen) {
+      await outlet.send(chunk);
+      // A stream that is gone takes everything at once, and is known to be gone only when others had their turn.
+      await this.pause('endless', 1);
+    }
+  }
+
+  /** Resolves after `waitMs` by its clock. */
+  pause(name: string, waitMs: number): Promise<void> {
+    return new Promise((resolve) => this.clock.setTimer(name, waitMs, resolve));
   }
 
   #find(ref: ContentRef): TestContent | undefined {
@@ -199,57 +248,79 @@ export class ScriptedPeer {
 
 /** The sending side of one connection. */
 class Outlet {
-  readonly #socket: Socket;
+  readonly #stream: ServedStream;
   readonly #peer: ScriptedPeer;
+  #verb: PeerRequest['verb'] | undefined;
   #sentBytes = 0;
   #isStalled = false;
+  #isClosed = false;
 
-  constructor(socket: Socket, peer: ScriptedPeer) {
-    this.#socket = socket;
+  constructor(stream: ServedStream, peer: ScriptedPeer) {
+    this.#stream = stream;
     this.#peer = peer;
   }
 
   get isOpen(): boolean {
-    return this.#socket.writable && !this.#isStalled;
+    return !this.#isClosed && !this.#isStalled;
+  }
+
+  /** From now on it answers a request of this kind. */
+  begin(verb: PeerRequest['verb']): void {
+    this.#verb = verb;
   }
 
   async send(...parts: (Uint8Array | string)[]): Promise<void> {
-    const { stallAtByte, resetAtByte, dripMs } = this.#peer.misbehaviour;
+    const { stallAtByte, resetAtByte, dripMs, dripVerbs } = this.#peer.misbehaviour;
     const bytes = Buffer.concat(parts.map((part) => Buffer.from(part as Uint8Array)));
     if (!this.isOpen) return;
     const stop = Math.min(stallAtByte ?? Number.POSITIVE_INFINITY, resetAtByte ?? Number.POSITIVE_INFINITY);
     const part = bytes.subarray(0, Math.max(0, stop - this.#sentBytes));
-    if (dripMs === undefined) await this.#write(part);
+    const isDripping = dripVerbs === undefined || (this.#verb !== undefined && dripVerbs.includes(this.#verb));
+    if (dripMs === undefined || !isDripping) await this.#write(part);
     else await this.#drip(part, dripMs);
-    if (part.length === bytes.length) return;
+    if (part.length < bytes.length) this.cut(stop === resetAtByte ? 'reset' : 'silence');
+  }
+
+  /** Says nothing more. */
+  cut(how: 'end' | 'reset' | 'silence'): void {
     this.#isStalled = true;
+    if (how === 'end') this.#stream.end();
     // A reset throws away what the other side has not read yet: it gets a moment for that.
-    if (stop === resetAtByte) setTimeout(() => this.#socket.resetAndDestroy(), RESET_DELAY_MS);
+    else if (how === 'reset') this.#peer.clock.setTimer('reset', RESET_DELAY_MS, () => this.reset());
     else this.#peer.stalledCount += 1;
   }
 
   end(): void {
+    this.cut('end');
+  }
+
+  reset(): void {
+    this.#stream.reset?.();
+  }
+
+  destroy(): void {
     this.#isStalled = true;
-    this.#socket.end();
+    this.#stream.destroy();
+  }
+
+  /** The stream is gone. */
+  closed(): void {
+    this.#isClosed = true;
   }
 
   async #drip(bytes: Buffer, dripMs: number): Promise<void> {
     this.#peer.stalledCount += 1;
     for (let at = 0; at < bytes.length && this.isOpen; at += 1) {
       await this.#write(bytes.subarray(at, at + 1));
-      await new Promise((resolve) => setTimeout(resolve, dripMs));
+      await this.#peer.pause('drip', dripMs);
     }
   }
 
   #write(bytes: Buffer): Promise<void> {
     this.#sentBytes += bytes.length;
     return new Promise((resolve) => {
-      if (!this.#socket.writable || bytes.length === 0) return resolve();
-      this.#socket.once('close', resolve);
-      this.#socket.write(bytes, () => {
-        this.#socket.off('close', resolve);
-        resolve();
-      });
+      if (bytes.length === 0) resolve();
+      else this.#stream.send(resolve, bytes);
     });
   }
 }
