@@ -43,7 +43,11 @@ describe('the table of faults', () => {
   test('has every fault that a test is named for', () => {
     const known = new Set(rows.map(({ id }) => id));
     const stray = [...namesOf].flatMap(([path, names]) =>
-      [...names].flatMap((name) => faultIds(name).filter((id) => !known.has(id)).map((id) => `${path}: ${id}`)),
+      [...names].flatMap((name) =>
+        faultIds(name)
+          .filter((id) => !known.has(id))
+          .map((id) => `${path}: ${id}`),
+      ),
     );
     expect(stray).toEqual([]);
   });
@@ -73,13 +77,25 @@ describe('a test is found', () => {
   ].join('\n');
 
   test('by its title, by that of its table, and by that of a row', () => {
-    const names = ['group', "plain: it's (one)", 'double', 'PW2: each %i', 'NW1: %s is wrapped', '%s', 'typed', 'PW7: an end', 'PW8: long'];
+    const names = [
+      'group',
+      "plain: it's (one)",
+      'double',
+      'PW2: each %i',
+      'NW1: %s is wrapped',
+      '%s',
+      'typed',
+      'PW7: an end',
+      'PW8: long',
+    ];
     expect(testNames({ path: 'a.test.ts', text })).toEqual(names);
   });
 
   test('in a document by file and name', () => {
     const line = '| PW2 | a\\|b | c | `a/b.test.ts`: `PW2: x`, `y\\|z`<br>`c.test.ts`: `d` and `npm run bench:x -- --only y` |';
-    expect(faultRows(`| id |\n|---|\n${line}\n| PW2, PW3 | no |`)).toEqual([{ id: 'PW2', cells: ['a\\|b', 'c', expect.any(String)] }]);
+    expect(faultRows(`| id |\n|---|\n${line}\n| PW2, PW3 | no |`)).toEqual([
+      { id: 'PW2', cells: ['a\\|b', 'c', expect.any(String)] },
+    ]);
     expect(namedTests(line)).toEqual([
       { path: 'a/b.test.ts', name: 'PW2: x' },
       { path: 'a/b.test.ts', name: 'y|z' },

@@ -51,7 +51,10 @@ export function namedScripts(markdown: string): string[] {
 /** The titles of the tests of a source, of their groups, and of those rows of tables that begin with the id of a fault. */
 export function testNames({ text }: Source): string[] {
   const quoted = /('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*"|`(?:[^`\\]|\\.)*`)/.source;
-  const titles = new RegExp(`(?:\\b(?:test|describe)\\(\\s*|[\\])]\\)\\(\\s*|\\b(?:test|describe)\\.each\\(\\w+\\)\\(\\s*)${quoted}`, 'g');
+  const titles = new RegExp(
+    `(?:\\b(?:test|describe)\\(\\s*|[\\])]\\)\\(\\s*|\\b(?:test|describe)\\.each\\(\\w+\\)\\(\\s*)${quoted}`,
+    'g',
+  );
   const rows = new RegExp(`(?<![\\w\\]])(?:\\[|^)\\s*${quoted}(?=,)`, 'gm');
   const unquoted = (match: RegExpMatchArray) => (match[1] ?? '').slice(1, -1).replace(/\\(['"`\\])/g, '$1');
   const rowTitles = [...text.matchAll(rows)].map(unquoted).filter((title) => /^(?:[A-Z]{2}[1-9][0-9]*(?:, )?)+: /.test(title));

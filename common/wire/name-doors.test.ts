@@ -36,8 +36,7 @@ const doors: readonly (readonly [string, (name: string, token: string) => unknow
 ];
 
 const unpacked = (raw: object): unknown => unpackMsgpack(packMsgpack(raw));
-const tokenOf = (name: string): string =>
-  [...Buffer.from(name)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
+const tokenOf = (name: string): string => [...Buffer.from(name)].map((byte) => `%${byte.toString(16).padStart(2, '0')}`).join('');
 
 describe.each(doors)('TW6, FS1: by %s', (_what, open) => {
   test.each(['a', 'a/b.c', 'Ünï/→/🐟', 'CON', 'a:b', '-rf', 'a b'])('"%s" comes in as it is', (name) => {

@@ -8,6 +8,7 @@ import { realRandom } from '../../common/node/clock.js';
 import { realDisk } from '../../common/node/disk.js';
 import { tcpDialer } from '../../common/node/tcp.js';
 import type { Disk } from '../../common/ports/disk.js';
+import type { Dialer } from '../../common/ports/net.js';
 import type { Random } from '../../common/ports/random.js';
 import { fetchContent } from '../fetch/fetch-content.js';
 import type { FetchEvent, FetchResult } from '../fetch/fetch-events.js';
@@ -30,6 +31,7 @@ export class FetchBench {
   random: Random = realRandom;
   disk: Disk = realDisk;
   hasher: Hasher = this.pool;
+  dialer: Dialer = tcpDialer;
   folder = '';
   events: FetchEvent[] = [];
   #root = '';
@@ -46,6 +48,7 @@ export class FetchBench {
     this.random = realRandom;
     this.disk = realDisk;
     this.hasher = this.pool;
+    this.dialer = tcpDialer;
     this.events = [];
   }
 
@@ -77,9 +80,9 @@ export class FetchBench {
   }
 
   fetchText(text: string, options: BenchOptions = {}): Promise<FetchResult> {
-    const { disk, clock, random, hasher: pool } = this;
+    const { disk, dialer, clock, random, hasher: pool } = this;
     return fetchContent(
-      { ...realStorage, disk, dialer: tcpDialer, clock, random, pool },
+      { ...realStorage, disk, dialer, clock, random, pool },
       {
         source: parseFetchSource(text),
         shown: text,
