@@ -1,9 +1,10 @@
 /** Where `peer cat` writes to: a stream that somebody may stop reading, or a file that is there when it is whole. */
-import { type FileHandle, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { ShoalError, systemCode } from '../../common/core/errors.js';
-import { realDisk } from '../../common/node/disk.js';
+import { removeIfThere } from '../../common/node/disk-work.js';
+import type { Disk, DiskFile } from '../../common/ports/disk.js';
 import { resolveTarget } from '../fetch/target.js';
+import type { StoragePorts } from '../storage-ports.js';
 import { diskError } from '../store/disk-error.js';
 import { partPaths } from '../store/part-paths.js';
 import { nameFile, refuseIfThere } from '../store/publish.js';
@@ -43,33 +44,42 @@ export class StreamOutput implements Output {
  * A file that gets its name when it is finished. Throws `TARGET_EXISTS` where something has that name, unless it is to be overwritten;
  * `USAGE` or `DENIED` where it cannot be there.
  */
-export async function openFileOutput(out: string, baseName: string, isOverwrite: boolean): Promise<Output> {
-  const target = await resolveTarget(realDisk, { out, directory: undefined, baseName });
-  if (!isOverwrite) await refuseIfThere(realDisk, target);
-  const { part } = partPaths(target, `cat${process.pid}`);
+export async function openFileOutput(
+  { disk, processes }: Pick<StoragePorts, 'disk' | 'processes'>,
+  out: string,
+  baseName: string,
+  isOverwrite: boolean,
+): Promise<Output> {
+  const target = await resolveTarget(disk, { out, directory: undefined, baseName });
+  if (!isOverwrite) await refuseIfThere(disk, target);
+  const { part } = partPaths(target, `cat${processes.token.split(' ')[0]}`);
   try {
     // Of a process that had this number before.
-    await rm(part, { force: true });
-    return new FileOutput(target, part, await open(part, 'wx'), isOverwrite);
+    await removeIfThere(disk, part);
+    return new FileOutput(disk, target, part, await disk.open(part, 'create-new'), isOverwrite);
   } catch (error) {
     throw diskError(error, target);
   }
 }
 
 class FileOutput implements Output {
+  readonly #disk: Disk;
   readonly #target: string;
   readonly #part: string;
-  readonly #file: FileHandle;
+  readonly #file: DiskFile;
   readonly #isOverwrite: boolean;
+  #writtenBytes = 0;
   #isClosed = false;
 
-  constructor(target: string, part: string, file: FileHandle, isOverwrite: boolean) {
+  constructor(disk: Disk, target: string, part: string, file: DiskFile, isOverwrite: boolean) {
+    this.#disk = disk;
     [this.#target, this.#part, this.#file, this.#isOverwrite] = [target, part, file, isOverwrite];
   }
 
   async write(bytes: Uint8Array): Promise<boolean> {
     try {
-      for (let done = 0; done < bytes.length; ) done += (await this.#file.write(bytes, done)).bytesWritten;
+      await this.#file.write(bytes, this.#writtenBytes);
+      this.#writtenBytes += bytes.length;
       return true;
     } catch (error) {
       const shoal = diskError(error, this.#target);
@@ -81,8 +91,8 @@ class FileOutput implements Output {
   async finish(): Promise<void> {
     try {
       await this.#file.sync();
-      await nameFile(realDisk, this.#part, this.#target, this.#isOverwrite);
-      await realDisk.syncFolder(dirname(this.#target));
+      await nameFile(this.#disk, this.#part, this.#target, this.#isOverwrite);
+      await this.#disk.syncFolder(dirname(this.#target));
     } catch (error) {
       throw diskError(error, this.#target);
     }
@@ -92,6 +102,6 @@ class FileOutput implements Output {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await this.#file.close();
-    await rm(this.#part, { force: true });
+    await removeIfThere(this.#disk, this.#part);
   }
 }

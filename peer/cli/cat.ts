@@ -7,6 +7,7 @@ import { catContent } from '../cat/cat-content.js';
 import { openFileOutput, StreamOutput } from '../cat/output.js';
 import { parseFetchSource } from '../fetch/fetch-source.js';
 import { HashPool } from '../hash/hash-pool.js';
+import { realStorage } from '../storage-ports.js';
 import { QUIET_FLAG, TRACKER_FLAG, trackersOf, UDP_FLAG } from './common-flags.js';
 import { listenForStop } from './stop-signal.js';
 import { trackersToUse } from './tracker-choice.js';
@@ -57,7 +58,7 @@ async function runCat(input: CommandInput): Promise<number> {
   const output =
     out === undefined
       ? new StreamOutput(process.stdout)
-      : await openFileOutput(out, baseName(source.name ?? CONTENT), input.switch('overwrite') === true);
+      : await openFileOutput(realStorage, out, baseName(source.name ?? CONTENT), input.switch('overwrite') === true);
   const pool = new HashPool({ threadCount: 1 });
   const stop = listenForStop('What was written is right, and not all of it.');
   try {
