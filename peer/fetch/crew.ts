@@ -108,7 +108,9 @@ export class Crew {
   claimHelp(supplier: Supplier, nowMs: number): number | undefined {
     if (!supplier.mayHelp(nowMs)) return undefined;
     const { plan, catalog, usualChunkBytes } = this.#options;
-    return claimHelp(supplier, { suppliers: this.#inOrder, plan, catalog, chunkBytes: usualChunkBytes }, nowMs);
+    const unit = claimHelp(supplier, { suppliers: this.#inOrder, plan, catalog, chunkBytes: usualChunkBytes }, nowMs);
+    if (unit !== undefined) supplier.helped();
+    return unit;
   }
 
   /** Ends a connection for what happened on it: for good where the protocol was broken, else until it has rested. */

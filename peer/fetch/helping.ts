@@ -15,6 +15,8 @@ import type { Supplier } from './supplier.js';
 const HELP_FRACTION = 0.5;
 /** What is begun is asked for again only where it goes on longer than this: usually it would be there before the second one. */
 const BEGUN_LEFT_MS = 5000;
+/** What is begun and has come no further for so long may never: one that stops before the last byte would be waited for until its deadline. */
+const QUIET_MS = 1000;
 
 export interface HelpPorts {
   readonly suppliers: readonly Supplier[];
@@ -58,18 +60,25 @@ export function claimHelp(supplier: Supplier, ports: HelpPorts, nowMs: number): 
   return undefined;
 }
 
-/** Of what strangers were asked for, the last that is worth it; of what others were, the one that they have begun with or are mute about. */
+/** Of what strangers were asked for, the last that is worth it; of what others were, what they are stuck with or mute about. */
 function unitToDuplicate(helper: Helper, supplier: Supplier, ports: HelpPorts, nowMs: number): number | undefined {
   const { plan, chunkBytes } = ports;
   const { score, connection } = supplier.lane;
   const head = connection?.head;
   const isSlow = head !== undefined && score.judge(head, chunkBytes, nowMs) !== 'ok';
   if (supplier.greeting === 'telling') {
-    const [unit = 0] = supplier.asked.keys();
+    if (head === undefined) return undefined;
     const leftMs = leftOf(head, chunkBytes, nowMs);
     const isFaster = leftMs > BEGUN_LEFT_MS && helper.ownMs < HELP_FRACTION * leftMs;
-    const isMute = head?.gotBytes === 0 && supplier.isMute(unit, nowMs);
-    return (isMute || isFaster || (isSlow && leftMs > 0)) && plan.mayDuplicate(unit, helper.peer, nowMs) ? unit : undefined;
+    const isStuck = head.gotBytes > 0 && (isFaster || isSlow || score.quietMs(head.sinceMs, nowMs) > QUIET_MS);
+    let isFirst = true;
+    for (const unit of supplier.asked.keys()) {
+      // Whoever is honest gives back at once what it has not begun with; what waits behind one that is stuck is as stuck.
+      const isMute = supplier.isMute(unit, nowMs) && (head.gotBytes === 0 || isStuck);
+      if ((isMute || (isFirst && isStuck)) && plan.mayDuplicate(unit, helper.peer, nowMs)) return unit;
+      isFirst = false;
+    }
+    return undefined;
   }
   const units = [...supplier.asked.keys()];
   for (let at = units.length - 1; at >= 0; at -= 1) {

@@ -53,7 +53,7 @@ export interface MetadataEvents {
 /** Fetches manifests from peers, also from those that become known meanwhile. */
 export class MetadataFetch {
   readonly #ports: SwarmPorts;
-  readonly #pool: Hasher;
+  readonly #pool: Pick<Hasher, 'root'>;
   readonly #swarm: Swarm;
   /** Peers that were cut off because they sent nothing. */
   readonly #silent = new Set<Lane>();
@@ -62,7 +62,7 @@ export class MetadataFetch {
   readonly #unwatch: () => void;
   #stopped: ShoalError | undefined;
 
-  constructor(ports: SwarmPorts, pool: Hasher, peers: KnownPeers, events: MetadataEvents) {
+  constructor(ports: SwarmPorts, pool: Pick<Hasher, 'root'>, peers: KnownPeers, events: MetadataEvents) {
     this.#ports = ports;
     this.#pool = pool;
     this.#swarm = new Swarm(ports, {

@@ -28,8 +28,12 @@ const DEADLINE_MIN_MS = 5000;
 const DEADLINE_MAX_MS = 15_000;
 const DEADLINE_UNKNOWN_MS = 10_000;
 
-/** Past its deadline a peer must bring this much at least, or it is cut off: a slow modem does, a drip does not. */
+/**
+ * Past its deadline a peer must bring this much at least, or it is cut off: a slow modem does, a drip does not. What it brought at first
+ * does not speak for it longer than this: one that stops before the last byte is as good as silent.
+ */
 const RATE_MIN_BYTES_PER_SECOND = 4096;
+const PROGRESS_MAX_MS = 10_000;
 
 const REST_FIRST_MS = 1000;
 const REST_MAX_MS = 30_000;
@@ -43,6 +47,13 @@ const FIRST_WINDOW_MS = 2;
 
 export type HeadVerdict = 'ok' | 'slow' | 'dead';
 
+/** How much of the oldest open request was there, and when that was seen first. */
+interface HeadMark {
+  readonly sinceMs: number;
+  readonly gotBytes: number;
+  readonly atMs: number;
+}
+
 export class PeerScore {
   #bytesPerSecond: number | undefined;
   #latencyMs: number | undefined;
@@ -52,6 +63,9 @@ export class PeerScore {
   #restUntilMs = Number.NEGATIVE_INFINITY;
   #isBanned = false;
   #isFilling = true;
+  /** The last time that anything came, and the last time that enough came, as far as `judge` looked. */
+  #heard: HeadMark | undefined;
+  #progress: HeadMark | undefined;
   /** Smoothed; what of the way of a chunk was spent in the peer's queue. */
   #waitMs = 0;
 
@@ -146,11 +160,25 @@ export class PeerScore {
     return Math.max(DEPTH_MIN_COUNT, Math.min(most, wanted));
   }
 
-  /** Judges the oldest open request: `slow` may be helped by another peer, `dead` is to be cut off. */
+  /**
+   * Judges the oldest open request: `slow` may be helped by another peer, `dead` is to be cut off. To be called now and then: it sees only
+   * so how long nothing came.
+   */
   judge(head: { readonly sinceMs: number; readonly gotBytes: number }, chunkBytes: number, nowMs: number): HeadVerdict {
-    const ageMs = nowMs - head.sinceMs;
-    if (ageMs <= this.#deadlineMs(chunkBytes)) return 'ok';
-    return (head.gotBytes * 1000) / ageMs < RATE_MIN_BYTES_PER_SECOND ? 'dead' : 'slow';
+    const { sinceMs, gotBytes } = head;
+    const isNew = this.#progress?.sinceMs !== sinceMs;
+    if (isNew || this.#heard?.gotBytes !== gotBytes) this.#heard = { sinceMs, gotBytes, atMs: gotBytes === 0 ? sinceMs : nowMs };
+    const from = isNew || this.#progress === undefined ? { sinceMs, gotBytes: 0, atMs: sinceMs } : this.#progress;
+    const ageMs = nowMs - from.atMs;
+    const isEnough = (gotBytes - from.gotBytes) * 1000 >= RATE_MIN_BYTES_PER_SECOND * Math.max(1, ageMs);
+    this.#progress = isEnough ? { sinceMs, gotBytes, atMs: nowMs } : from;
+    if (nowMs - sinceMs <= this.#deadlineMs(chunkBytes)) return 'ok';
+    return !isEnough && (from.gotBytes === 0 || ageMs > PROGRESS_MAX_MS) ? 'dead' : 'slow';
+  }
+
+  /** Milliseconds for which nothing came of the oldest open request, as far as `judge` saw; 0 where it was not looked at. */
+  quietMs(sinceMs: number, nowMs: number): number {
+    return this.#heard?.sinceMs === sinceMs ? nowMs - this.#heard.atMs : 0;
   }
 
   /** Milliseconds that `chunkCount` more chunks would take. Unknown peers count as slow. */

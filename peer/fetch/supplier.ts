@@ -103,6 +103,11 @@ export class Supplier {
     return true;
   }
 
+  /** It found some: it may look for more as soon as it brought that. */
+  helped(): void {
+    this.#helpedMs = Number.NEGATIVE_INFINITY;
+  }
+
   /** The connection is gone. */
   disconnected(): void {
     this.peer = undefined;
