@@ -109,7 +109,7 @@ export class Crew {
     if (!supplier.mayHelp(nowMs)) return undefined;
     const { plan, catalog, usualChunkBytes } = this.#options;
     const unit = claimHelp(supplier, { suppliers: this.#inOrder, plan, catalog, chunkBytes: usualChunkBytes }, nowMs);
-    if (unit !== undefined) supplier.helped();
+    supplier.helped(unit !== undefined);
     return unit;
   }
 

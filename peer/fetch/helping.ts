@@ -29,6 +29,8 @@ export interface HelpPorts {
 interface Helper {
   readonly peer: PlanPeer;
   readonly ownMs: number;
+  /** It has nothing else to do: then it is worth a try even where the other one may bring it yet. */
+  readonly isIdle: boolean;
 }
 
 /** A unit that a peer was asked for and has not begun with, and how long it may still take. */
@@ -39,13 +41,13 @@ interface LateUnit {
 }
 
 /**
- * A unit for `supplier`, claimed in the plan. `undefined` where it is busy itself, or there is none as yet: one that another peer is
- * asked to give back can be asked for as any other once that has answered.
+ * A unit for `supplier`, claimed in the plan; where it is busy itself, only what another is mute about. `undefined` where there is none
+ * as yet: one that another peer is asked to give back can be asked for as any other once that has answered.
  */
 export function claimHelp(supplier: Supplier, ports: HelpPorts, nowMs: number): number | undefined {
   const { peer, lane, asked } = supplier;
-  if (asked.size > 0 || peer === undefined) return undefined;
-  const helper = { peer, ownMs: lane.score.expectedMs(ports.chunkBytes, 1) };
+  if (peer === undefined) return undefined;
+  const helper = { peer, ownMs: lane.score.expectedMs(ports.chunkBytes, 1), isIdle: asked.size === 0 };
   let latest: LateUnit | undefined;
   for (const other of ports.suppliers) {
     if (other.asked.size === 0 || other === supplier) continue;
@@ -54,10 +56,18 @@ export function claimHelp(supplier: Supplier, ports: HelpPorts, nowMs: number): 
       ports.plan.duplicate(unit, peer);
       return unit;
     }
-    latest = unitToTakeBack(helper, other, latest, ports, nowMs);
+    if (helper.isIdle) latest = unitToTakeBack(helper, other, latest, ports, nowMs);
   }
-  latest?.supplier.takeBack(latest.unit, ports.catalog, nowMs);
+  if (latest !== undefined) takeBack(latest, ports.catalog, nowMs);
   return undefined;
+}
+
+/** Of one that never brought anything, all that waits for it: whether it ever will, nobody knows. */
+function takeBack({ supplier, unit }: LateUnit, catalog: HelpPorts['catalog'], nowMs: number): void {
+  supplier.takeBack(unit, catalog, nowMs);
+  if (supplier.lane.score.bytesPerSecond !== undefined) return;
+  const isBegun = supplier.lane.connection?.head?.gotBytes !== 0;
+  for (const [at, other] of [...supplier.asked.keys()].entries()) if (at > 0 || !isBegun) supplier.takeBack(other, catalog, nowMs);
 }
 
 /** Of what strangers were asked for, the last that is worth it; of what others were, what they are stuck with or mute about. */
@@ -75,11 +85,12 @@ function unitToDuplicate(helper: Helper, supplier: Supplier, ports: HelpPorts, n
     for (const unit of supplier.asked.keys()) {
       // Whoever is honest gives back at once what it has not begun with; what waits behind one that is stuck is as stuck.
       const isMute = supplier.isMute(unit, nowMs) && (head.gotBytes === 0 || isStuck);
-      if ((isMute || (isFirst && isStuck)) && plan.mayDuplicate(unit, helper.peer, nowMs)) return unit;
+      if ((isMute || (isFirst && isStuck && helper.isIdle)) && plan.mayDuplicate(unit, helper.peer, nowMs)) return unit;
       isFirst = false;
     }
     return undefined;
   }
+  if (!helper.isIdle) return undefined;
   const units = [...supplier.asked.keys()];
   for (let at = units.length - 1; at >= 0; at -= 1) {
     const unit = units[at] ?? 0;

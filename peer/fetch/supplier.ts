@@ -41,6 +41,7 @@ export class Supplier {
   #busyCount = 0;
   #restUntilMs = Number.NEGATIVE_INFINITY;
   #helpedMs = Number.NEGATIVE_INFINITY;
+  #isHelping = false;
 
   constructor(lane: Lane) {
     this.lane = lane;
@@ -96,16 +97,17 @@ export class Supplier {
     this.#busyCount = 0;
   }
 
-  /** Whether it may look for work of others to take over: an idle one, now and then. */
+  /** Whether it may look for work of others to take over: an idle one, now and then; one that found some, for more of it. */
   mayHelp(nowMs: number): boolean {
+    if (this.#isHelping) return true;
     if (this.asked.size > 0 || nowMs < this.#helpedMs + HELP_MS) return false;
     this.#helpedMs = nowMs;
     return true;
   }
 
-  /** It found some: it may look for more as soon as it brought that. */
-  helped(): void {
-    this.#helpedMs = Number.NEGATIVE_INFINITY;
+  /** It looked, and found some or not. */
+  helped(hasFound: boolean): void {
+    this.#isHelping = hasFound;
   }
 
   /** The connection is gone. */
