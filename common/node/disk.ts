@@ -1,5 +1,5 @@
 /** The real disk, through Node's own calls. */
-import { type BigIntStats, constants, type Dirent, fstat, fstatSync, read } from 'node:fs';
+import { type BigIntStats, constants, type Dirent, fstat, fstatSync, read, readlinkSync } from 'node:fs';
 import {
   access,
   type FileHandle,
@@ -108,6 +108,15 @@ class RealFile implements DiskFile {
   async setAttributes({ mode, mtimeMs }: FileAttributes): Promise<void> {
     if (mode !== undefined) await this.#handle.chmod(mode);
     if (mtimeMs !== undefined) await this.#handle.utimes(...timesOf(mtimeMs));
+  }
+
+  // Asked of the open file itself, so that no swap of a folder on its path can deceive; Linux alone tells, from memory.
+  realPath(): string | undefined {
+    try {
+      return readlinkSync(`/proc/self/fd/${this.fd}`);
+    } catch {
+      return undefined;
+    }
   }
 
   close(): Promise<void> {

@@ -56,6 +56,8 @@ export interface DiskFile {
   /** At once where looking waits for nobody but this machine. */
   status(): FileStatus | Promise<FileStatus>;
   setAttributes(attributes: FileAttributes): Promise<void>;
+  /** Where the file is now, without any symlink, whatever was opened by its path; `undefined`, or absent, where the system does not tell. */
+  realPath?(): string | undefined;
   close(): Promise<void>;
 }
 

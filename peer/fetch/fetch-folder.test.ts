@@ -1,4 +1,4 @@
-import { mkdir, readdir, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ShoalError } from '../../common/core/errors.js';
@@ -53,6 +53,18 @@ describe('a folder', () => {
       const { mtimeMs: nowMs } = await stat(join(bench.folder, `at ${mtimeMs}`, 'x'), { bigint: true });
       expect(Number(nowMs)).toBe(mtimeMs);
     }
+  });
+
+  test('FS2, FS3: of names that other systems do not take, and of the longest that this one does, arrives as it is', async () => {
+    const longPart = `${'ä'.repeat(127)}x`;
+    const longPath = `${'p'.repeat(204)}/${`${'q'.repeat(203)}/`.repeat(3)}`.padEnd(1024, 'r');
+    const names = ['CON', 'nul.txt', 'COM1', 'a:b', 'dot.', 'space ', '?*<>|"', '-rf', '~', '__proto__', longPart, longPath];
+    expect([Buffer.byteLength(longPart), Buffer.byteLength(longPath)]).toEqual([255, 1024]);
+    const odd = Object.fromEntries(names.map((path, at) => [path, seededBytes(100 + at, at + 1)]));
+    const taken = testFolder('odd', odd);
+    await bench.fetch(taken.index, [await bench.peer(taken.all)]);
+    await expectFiles(odd, 'odd');
+    expect((await readdir(join(bench.folder, 'odd'))).length).toBe(names.length);
   });
 
   test('of more files than are kept open arrives whole', async () => {
@@ -116,6 +128,44 @@ describe('a folder', () => {
     expect(await readdir(elsewhere)).toEqual([]);
   });
 
+  test.each([
+    ['file', true],
+    ['nothing', false],
+  ])(
+    'FS4: a symlink that takes the place of a folder just while a file in it is opened, and leads to %s, lets no byte out',
+    async (_, isThere) => {
+      const elsewhere = join(bench.folder, 'elsewhere');
+      await mkdir(elsewhere);
+      if (isThere) await writeFile(join(elsewhere, 'file'), 'precious');
+      const files = { 'a/file': seededBytes(1000) };
+      const small = testFolder('small', files);
+      const inside = join(partPaths(join(bench.folder, 'small'), small.index.root).part, 'a');
+      let swapCount = 0;
+      bench.disk = {
+        ...realDisk,
+        open: async (path, how, mode) => {
+          if (path !== join(inside, 'file')) return realDisk.open(path, how, mode);
+          swapCount += 1;
+          await rename(inside, `${inside}.away`);
+          await symlink(elsewhere, inside);
+          const opened = await realDisk.open(path, how, mode);
+          await rm(inside);
+          await rename(`${inside}.away`, inside);
+          return opened;
+        },
+      };
+      const peer = await bench.peer(small.all);
+      const error = await bench.failure(bench.fetch(small.index, [peer]));
+      expect(error).toMatchObject({ code: 'TARGET_EXISTS', exitCode: 13 });
+      expect(swapCount).toBe(1);
+      // A name may come to be there: that much is done before a system tells where a file is.
+      expect(await readFile(join(elsewhere, 'file'), 'utf8')).toBe(isThere ? 'precious' : '');
+      bench.disk = realDisk;
+      await bench.fetch(small.index, [peer]);
+      await expectFiles(files, 'small');
+    },
+  );
+
   test('RS2: a garbled index of an earlier run is fetched again', async () => {
     const { index } = partPaths(join(bench.folder, 'my folder'), folder.index.root);
     await writeFile(index, seededBytes(folder.index.bytes.length, 77));
@@ -165,6 +215,14 @@ describe('a folder index that lies', () => {
   test.each([
     ['FS1: a path that climbs out', [file('../x')]],
     ['FS1: an absolute path', [file('/etc/x')]],
+    ['FS1: a path that climbs out from below', [file('a/../../x')]],
+    ['FS1: a path with an empty part', [file('a//x')]],
+    ['FS1: a path that ends with a slash', [file('a/')]],
+    ['FS1: no path', [file('')]],
+    ['FS1: the folder itself', [file('.')]],
+    ['FS1: a path of another system', [file('C:\\x')]],
+    ['FS1: a path to another machine', [file('\\\\srv\\s')]],
+    ['TW6: a path with a line feed', [file('a\nb')]],
     ['MF7: a path twice', [file('x'), file('x')]],
     ['MF7: a file that is a folder too', [file('a'), file('a/b')]],
     ['MF6: a file of 2^53 - 1 bytes', [file('x', Number.MAX_SAFE_INTEGER)]],

@@ -2,10 +2,10 @@
  * The unfinished files on disk: opens them as they are needed, keeps a bounded number open, knows which were written since the last
  * sync. Files are sparse: they have their full size from the start, and holes where nothing was written.
  *
- * Nothing here follows a symlink: neither at a file nor at a folder on the way to it.
+ * Nothing here follows a symlink: neither at a file nor at a folder on the way to it, though one be put there meanwhile.
  * Invariant: a handle with users is never closed; a file that was written is in `dirty` until a sync of it succeeded.
  */
-import { dirname, join } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
 import { ShoalError, systemCode } from '../../common/core/errors.js';
 import { openFilePatiently } from '../../common/node/open-file-patiently.js';
 import type { Disk, DiskFile, OpenMode } from '../../common/ports/disk.js';
@@ -37,6 +37,8 @@ export class PartFiles {
   #readyCount = 0;
   /** Who waits for a file that is not used any more. */
   readonly #waiting: (() => void)[] = [];
+  /** Where the part really is; asked for with its first file. */
+  #realPart: Promise<string> | undefined;
 
   constructor(disk: Disk, part: string, catalog: Catalog) {
     this.#disk = disk;
@@ -143,6 +145,7 @@ export class PartFiles {
     if (path !== this.#part) await this.#makeFolder(dirname(path));
     const handle = await this.#openFile(path, 'create');
     try {
+      await this.#refuseElsewhere(handle, path);
       const found = await handle.status();
       // A second name would show, and change, what is unfinished.
       if (found.kind !== 'file' || found.linkCount > 1)
@@ -155,6 +158,19 @@ export class PartFiles {
       await handle.close();
       throw error;
     }
+  }
+
+  /** A folder that was swapped for a symlink after it was looked at: found out before anything is written or cut. */
+  async #refuseElsewhere(handle: DiskFile, path: string): Promise<void> {
+    if (path === this.#part) return;
+    this.#realPart ??= this.#disk.realpath(dirname(this.#part)).then((folder) => join(folder, basename(this.#part)));
+    const expected = join(await this.#realPart, relative(this.#part, path));
+    if ((handle.realPath?.() ?? (await this.#disk.realpath(path))) === expected) return;
+    throw new ShoalError(
+      'TARGET_EXISTS',
+      'environment',
+      `${path} leads elsewhere: a folder above it was replaced; look who does that.`,
+    );
   }
 
   async #makeFolder(folder: string): Promise<void> {
