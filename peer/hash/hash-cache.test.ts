@@ -23,9 +23,9 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function openCache(maxBytes?: number, at = folder): Promise<HashCache> {
+function openCache(maxBytes?: number, at = folder, nowMs = NOW_MS): Promise<HashCache> {
   const note = (text: string) => notes.push(text);
-  const ports = { disk: realDisk, processes: realProcesses, epochNowMs: () => NOW_MS };
+  const ports = { disk: realDisk, processes: realProcesses, epochNowMs: () => nowMs };
   return HashCache.open(ports, { folder: at, note, ...(maxBytes === undefined ? {} : { maxBytes }) });
 }
 
@@ -64,6 +64,28 @@ describe('hash cache', () => {
     expect(Buffer.compare((await second.lookup(fileOf(2, 20_000), 'blake3')) ?? Buffer.alloc(0), hashes)).toBe(0);
     expect(await second.lookup(fileOf(3), 'blake3')).toEqual(Uint8Array.from(small));
     await second.close();
+  });
+
+  test('NW9: an hour back, the time of day makes it forget nothing and remember nothing new; an hour forth, only what is as it was', async () => {
+    const hashes = randomBytes(HASH_BYTES);
+    const [old, fresh] = [fileOf(1), fileOf(2, 1, BigInt(NOW_MS) * 1_000_000n)];
+    const before = await openCache();
+    await before.store(old, 'blake3', hashes);
+    await before.close();
+    const back = await openCache(undefined, folder, NOW_MS - 3_600_000);
+    expect(await back.lookup(old, 'blake3')).toEqual(Uint8Array.from(hashes));
+    await back.store(fresh, 'blake3', hashes);
+    await back.close();
+    const forth = await openCache(undefined, folder, NOW_MS + 3_600_000);
+    expect(await forth.lookup(fresh, 'blake3')).toBeUndefined();
+    await forth.store(fresh, 'blake3', hashes);
+    await forth.close();
+    const last = await openCache();
+    // What is written to it from now on has the new time.
+    const rewritten = { ...fresh, mtimeNs: fresh.mtimeNs + 3_600_000_000_000n };
+    expect(await last.lookup(rewritten, 'blake3')).toBeUndefined();
+    expect(await last.lookup(fresh, 'blake3')).toEqual(Uint8Array.from(hashes));
+    await last.close();
   });
 
   test('does not remember a file that was written a moment ago: it could change without its times telling', async () => {

@@ -8,6 +8,7 @@ import * as realPiscina from 'piscina';
 import { HASH_BYTES } from '../../common/core/hash.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
 import { contentRoot } from '../../common/core/root.js';
+import { breathe } from '../../common/node/clock.js';
 import { realDisk } from '../../common/node/disk.js';
 import { hashFunction } from '../../common/node/hash.js';
 import { chunkOf, seededBytes, testContent } from '../testkit/test-content.js';
@@ -20,7 +21,9 @@ jest.unstable_mockModule('piscina', () => ({
   ...realPiscina,
   Piscina: class extends realPiscina.Piscina {
     constructor(options: ConstructorParameters<typeof realPiscina.Piscina>[0]) {
-      super({ ...options, ...(workerUrl === undefined ? {} : { filename: workerUrl }) });
+      // A worker of the test's own has little memory, so that running out of it takes little time.
+      const own = { filename: workerUrl ?? '', resourceLimits: { maxOldGenerationSizeMb: 48 } };
+      super({ ...options, ...(workerUrl === undefined ? {} : own) });
     }
   },
 }));
@@ -105,7 +108,7 @@ describe('hashing files', () => {
 });
 
 describe('landing chunks', () => {
-  async function land(index: number, change: (landing: Landing) => Landing, spoil = false) {
+  async function land(index: number, change: (landing: Landing) => Landing, spoil = false, position = 100) {
     const slot = pool.slots.take();
     if (slot === undefined) throw new Error('no slot is free');
     const chunk = chunkOf(content.bytes, index);
@@ -120,10 +123,12 @@ describe('landing chunks', () => {
         lengthBytes: chunk.length,
         expectation: { by: 'hash', hash },
         fd: handle.fd,
-        position: 100,
+        position,
       };
       const result = await pool.land(change(landing), 'blake3');
-      return { result, file: await readFile(path), chunk };
+      const file = position > 100 ? Buffer.alloc(chunk.length) : await readFile(path);
+      if (position > 100) await handle.read(file, 0, file.length, position);
+      return { result, file, chunk, sizeBytes: (await handle.stat()).size };
     } finally {
       await handle.close();
       pool.slots.release(slot);
@@ -134,6 +139,13 @@ describe('landing chunks', () => {
     const { result, file, chunk } = await land(3, (landing) => landing);
     expect(result.kind).toBe('landed');
     expect(file.subarray(100).equals(chunk)).toBe(true);
+  });
+
+  test.each([2 ** 31 - 3, 2 ** 32 - 3, 2 ** 32 + 1, 2 ** 40])('FS12: a right chunk lands at %d, too', async (position) => {
+    const { result, file, chunk, sizeBytes } = await land(3, (landing) => landing, false, position);
+    expect(result.kind).toBe('landed');
+    expect(file.equals(chunk)).toBe(true);
+    expect(sizeBytes).toBe(position + chunk.length);
   });
 
   test('MP1: a wrong one never touches the disk', async () => {
@@ -211,27 +223,43 @@ describe('roots', () => {
 });
 
 describe('workers that die', () => {
+  let dyingCount = 0;
+  const DEATHS = {
+    exits: 'process.exit(3);',
+    throws: "throw new Error('told to throw');",
+    'throws later': "setImmediate(() => { throw new Error('told to throw'); }); return new Promise(() => {});",
+    'runs out of memory': 'const all = []; for (;;) all.push(new Array(1e5).fill(all.length));',
+    hangs: 'for (;;);',
+  };
+
   /** A worker that dies at its first `count` tasks, counted in a file, and then does the real work. */
-  async function dyingWorker(count: number): Promise<{ url: string; tries: () => Promise<number> }> {
-    const log = join(folder, `tries-${count}`);
+  async function dyingWorker(count: number, death: string): Promise<{ url: string; tries: () => Promise<number> }> {
+    dyingCount += 1;
+    const log = join(folder, `tries-${dyingCount}`);
     const source = `
       import { appendFileSync, readFileSync } from 'node:fs';
       import { runTask as run } from ${JSON.stringify(new URL('./worker.js', import.meta.url).href)};
       export function runTask(task) {
         appendFileSync(${JSON.stringify(log)}, 'x');
-        if (readFileSync(${JSON.stringify(log)}).length <= ${count}) process.exit(3);
+        if (readFileSync(${JSON.stringify(log)}).length <= ${count}) { ${death} }
         return run(task);
       }`;
-    const path = join(folder, `dying-${count}.mjs`);
+    const path = join(folder, `dying-${dyingCount}.mjs`);
     await writeFile(path, source);
     return { url: pathToFileURL(path).href, tries: async () => (await readFile(log)).length };
   }
 
   test.each([
-    [2, true],
-    [3, false],
-  ])('CR6: a task whose worker died %i times is done by a fresh one: %s', async (count, isDone) => {
-    const { url, tries } = await dyingWorker(count);
+    ['exits', 2],
+    ['exits', 3],
+    ['throws', 2],
+    ['throws', 3],
+    ['throws later', 2],
+    ['runs out of memory', 2],
+    ['runs out of memory', 3],
+  ] as const)('CR6: a task whose worker %s %i times is done by a fresh one, three tries in all', async (how, count) => {
+    const isDone = count < 3;
+    const { url, tries } = await dyingWorker(count, DEATHS[how]);
     workerUrl = url;
     const dying = new HashPool({ threadCount: 1 });
     workerUrl = undefined;
@@ -240,10 +268,26 @@ describe('workers that die', () => {
       const hashing = dying.hash([{ path, sizeBytes: content.bytes.length, firstChunk: 0, chunkCount: 4 }], 'blake3');
       if (isDone) expect(await hashing).toEqual([{ kind: 'hashed', hashes: new Uint8Array(content.hashes) }]);
       else await expect(hashing).rejects.toMatchObject({ code: 'INTERNAL' });
-      expect(await tries()).toBe(3);
+      expect(await tries()).toBe(Math.min(3, count + 1));
     } finally {
       await dying.close();
     }
+  });
+
+  test('CR6: a worker that hangs is waited for as a slow disk is, nothing of it counts, and a stop ends it', async () => {
+    const { url, tries } = await dyingWorker(1, DEATHS.hangs);
+    workerUrl = url;
+    const hanging = new HashPool({ threadCount: 1 });
+    workerUrl = undefined;
+    const path = await fileOf('hanging', content.bytes);
+    const hashing = hanging.hash([{ path, sizeBytes: content.bytes.length, firstChunk: 0, chunkCount: 4 }], 'blake3');
+    const outcome = hashing.then(
+      () => 'hashed',
+      (error: { code?: string }) => error.code,
+    );
+    while ((await tries().catch(() => 0)) === 0) await breathe();
+    await hanging.close();
+    expect(await outcome).toBe('STOPPED');
   });
 
   test('CR6: where no worker can start, tasks fail and do not wait for ever', async () => {

@@ -115,6 +115,23 @@ describe('chunk reader', () => {
     await expect(readChunk(content, 1)).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 
+  test('FS12: a chunk on either side of 2 GiB and of 4 GiB is the one that was written there', async () => {
+    const path = join(folder, 'sparse');
+    const sizeBytes = 2 ** 32 + 2 * CHUNK_BYTES + 5;
+    const handle = await open(path, 'w');
+    await handle.truncate(sizeBytes);
+    const chunkAt = (position: number) => position / CHUNK_BYTES;
+    const chunks = [2 ** 31, 2 ** 32].flatMap((edge) => [chunkAt(edge) - 1, chunkAt(edge)]).concat(chunkAt(2 ** 32) + 2);
+    for (const chunk of chunks) await handle.write(Buffer.from(`n${String(chunk).padStart(4, '0')}`), 0, 5, chunk * CHUNK_BYTES);
+    await handle.close();
+    const content = await contentAt(path, 'sparse', sizeBytes);
+    for (const chunk of chunks) {
+      const into = memory();
+      await readChunk(content, chunk, into);
+      expect(Buffer.from(into.subarray(0, 5)).toString()).toBe(`n${String(chunk).padStart(4, '0')}`);
+    }
+  });
+
   test('a file that took the place of another is served under its own state, though the old one is still open', async () => {
     const former = await share('file', randomBytes(10));
     await readChunk(former, 0);
