@@ -33,7 +33,7 @@ const FLAGS: Readonly<Record<OpenMode, number>> = {
 };
 
 export const realDisk: Disk = {
-  open: async (path, how, mode) => new RealFile(await open(path, FLAGS[how], mode), path),
+  open: async (path, how, mode) => new RealFile(await open(path, FLAGS[how], mode), path, how),
   lstat: async (path) => statusOf(await lstat(path, { bigint: true })),
   realpath: (path) => realpath(path),
   async *list(folder) {
@@ -55,7 +55,7 @@ export const realDisk: Disk = {
   async syncFolder(path) {
     // Windows syncs names by itself, and opens no folder.
     if (process.platform === 'win32') return;
-    const handle = await open(path, 'r');
+    const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
     await handle.sync().finally(() => handle.close());
   },
 };
@@ -64,13 +64,16 @@ class RealFile implements DiskFile {
   readonly fd: number;
   readonly #handle: FileHandle;
   readonly #path: string;
+  /** Whether the system itself puts what is written at the end. */
+  readonly #isAppending: boolean;
   /** Whether a look at its state waits for nobody; asked for at the second look, since most files are looked at once. */
   #isLocal: boolean | undefined;
   #isLookedAt = false;
 
-  constructor(handle: FileHandle, path: string) {
+  constructor(handle: FileHandle, path: string, how: OpenMode) {
     this.#handle = handle;
     this.#path = path;
+    this.#isAppending = how === 'append';
     this.fd = handle.fd;
   }
 
@@ -88,6 +91,7 @@ class RealFile implements DiskFile {
   }
 
   async append(bytes: Uint8Array): Promise<void> {
+    if (!this.#isAppending) return this.write(bytes, (await this.#handle.stat()).size);
     // In one call where the system takes all: what others append at the same time then comes before or after it.
     for (let done = 0; done < bytes.length; ) done += (await this.#handle.write(bytes, done)).bytesWritten;
   }

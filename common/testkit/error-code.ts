@@ -1,5 +1,5 @@
 /** How a call ended, as a value that a test can compare. */
-import { ShoalError } from '../core/errors.js';
+import { ShoalError, systemCode } from '../core/errors.js';
 
 /** The code of the `ShoalError` that `run` throws; a text that equals no code where it throws something else, or nothing. */
 export function errorCode(run: () => unknown): string {
@@ -19,6 +19,16 @@ export async function rejectionCode(promise: Promise<unknown>): Promise<string> 
     return error instanceof ShoalError ? error.code : `not a ShoalError: ${String(error)}`;
   }
   return 'nothing was thrown';
+}
+
+/** As `rejectionCode`, for a promise of the system: `done` where nothing was thrown. */
+export async function systemCodeOf(promise: Promise<unknown>): Promise<string> {
+  try {
+    await promise;
+  } catch (error) {
+    return systemCode(error) ?? `no error of the system: ${String(error)}`;
+  }
+  return 'done';
 }
 
 /** Whether `run` returns, or throws a `ShoalError`: all that a parser may do with what a stranger sent. */
