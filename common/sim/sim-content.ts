@@ -101,6 +101,8 @@ export class SimContent {
     const fate = drawFate(random);
     const isSeen = random.below(2) === 0;
     for (const block of this.#unsynced) this.#change(block, () => block.failSync(fate, isSeen, random));
+    // What came back past the end is not to be seen when the file grows again.
+    if (isSeen) this.#cut(this.#sizeBytes);
     if (random.below(2) === 0) this.#lastingBytes = this.#sizeBytes;
     this.#isSizeDirty = false;
   }
@@ -112,7 +114,8 @@ export class SimContent {
     const [disk, read] = [this.#lastingBytes, this.#sizeBytes];
     const between = Math.min(disk, read) + random.below(Math.abs(disk - read) + 1);
     const sizes = { old: disk, new: read, mixed: [disk, read, between][random.below(3)] ?? disk };
-    this.truncate(sizes[fate]);
+    this.#cut(sizes[fate]);
+    this.#resize(sizes[fate]);
     // What is left is what the disk holds.
     this.sync();
   }

@@ -67,7 +67,8 @@ function takeBack({ supplier, unit }: LateUnit, catalog: HelpPorts['catalog'], n
   supplier.takeBack(unit, catalog, nowMs);
   if (supplier.lane.score.bytesPerSecond !== undefined) return;
   const isBegun = supplier.lane.connection?.head?.gotBytes !== 0;
-  for (const [at, other] of [...supplier.asked.keys()].entries()) if (at > 0 || !isBegun) supplier.takeBack(other, catalog, nowMs);
+  for (const [at, other] of [...supplier.asked.keys()].entries())
+    if (at > 0 || !isBegun) supplier.takeBack(other, catalog, nowMs);
 }
 
 /** Of what strangers were asked for, the last that is worth it; of what others were, what they are stuck with or mute about. */
