@@ -1,0 +1,191 @@
+/**
+ * Somebody in a scenario: a machine with a person who shares or fetches at it, and what must be true of it whenever something happens.
+ *
+ * Checked at each crash: what was to be fetched is at its place exactly or not at all, what was reported done is still there, and what
+ * lies around beside it does not pile up. At each done: the same after the worst power cut that there could be.
+ */
+import { join } from 'node:path';
+import { ShoalError } from '../../common/core/errors.js';
+import type { ContentRoot } from '../../common/core/root.js';
+import type { FetchEvent, FetchResult } from '../../peer/fetch/fetch-events.js';
+import type { SharedContent } from '../../peer/share/shared-content.js';
+import type { Goods } from './goods.js';
+import type { Machine, ProgramRun } from './machine.js';
+import type { Record } from './record.js';
+import type { FetcherPlan, SharerPlan } from './scenario.js';
+import { CACHE_FOLDER, DOWNLOAD_FOLDER, User, type UserEvents } from './user.js';
+
+/** Names beside a target: part, journal, index, lock, its takeover and one of a run that died; and names in the cache. */
+const BESIDE_MAX_COUNT = 8;
+const CACHE_MAX_COUNT = 4;
+
+export interface ActorPorts {
+  readonly record: Record;
+  readonly goods: readonly Goods[];
+  readonly trackerIps: () => readonly string[];
+  /** A sharer has made a content. */
+  readonly indexed: (content: SharedContent) => void;
+  /** A program starts with these ports. */
+  readonly equip: (run: ProgramRun) => ProgramRun;
+}
+
+export class Actor {
+  readonly plan: SharerPlan | FetcherPlan;
+  readonly machine: Machine;
+  readonly #ports: ActorPorts;
+  #user: User | undefined;
+  /** Of a fetch that was reported done. */
+  #done: FetchResult | undefined;
+  #root: ContentRoot | undefined;
+  #isOver = false;
+
+  constructor(plan: SharerPlan | FetcherPlan, machine: Machine, ports: ActorPorts) {
+    [this.plan, this.machine, this.#ports] = [plan, machine, ports];
+    for (const folder of [CACHE_FOLDER, DOWNLOAD_FOLDER]) machine.disk.plantFolder(folder);
+    if (plan.role === 'share') for (const at of plan.contents) this.#goodsAt(at).plant(machine.disk);
+  }
+
+  get name(): string {
+    return this.machine.name;
+  }
+
+  get isDone(): boolean {
+    return this.#done !== undefined;
+  }
+
+  /** Whether its person has left, with what was wanted. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  get user(): User | undefined {
+    return this.machine.life?.isDead === false ? this.#user : undefined;
+  }
+
+  /** What a fetcher fetches. */
+  get goods(): Goods | undefined {
+    return this.plan.role === 'fetch' ? this.#goodsAt(this.plan.content) : undefined;
+  }
+
+  get target(): string {
+    return join(DOWNLOAD_FOLDER, this.goods?.plan.name ?? '');
+  }
+
+  /** The root that a fetcher asked for, as soon as it has asked. */
+  get root(): ContentRoot | undefined {
+    return this.#root;
+  }
+
+  /** Gives the command. What is fetched must be known by then, where it is named by its root. */
+  start(): void {
+    if (this.#isOver || this.machine.isOn) return;
+    const run = this.#ports.equip(this.machine.start());
+    const { plan } = this;
+    const trackers = plan.trackers.flatMap((at) => this.#ports.trackerIps()[at] ?? []).map((host) => ({ host, port: 4700 }));
+    const content = plan.role === 'fetch' ? plan.content : (plan.contents[0] ?? 0);
+    const { hashName } = this.#goodsAt(content).plan;
+    const user = new User(run, { flags: plan, trackers, hashName }, this.#events());
+    this.#user = user;
+    this.#ports.record.note(this.name, 'starts');
+    void this.#command(user).then(() => {
+      this.#ports.record.note(this.name, 'has ended');
+      this.#isOver = true;
+      this.machine.ended(run.life);
+    });
+  }
+
+  crash(isPower: boolean): void {
+    const { record } = this.#ports;
+    record.note(this.name, isPower ? 'loses its power' : 'is killed');
+    this.machine.crash(isPower);
+    this.#user = undefined;
+    this.checkFiles();
+  }
+
+  /** What must be true of the files at any time, and is looked at when nobody writes. */
+  checkFiles(): void {
+    const { disk } = this.machine;
+    const { goods, target } = this;
+    const cached = disk.names(CACHE_FOLDER) ?? [];
+    if (cached.length > CACHE_MAX_COUNT) this.#breaks(`the cache has piled up: ${cached.join(', ')}`);
+    if (goods === undefined) return;
+    const names = disk.names(DOWNLOAD_FOLDER) ?? [];
+    if (names.length > BESIDE_MAX_COUNT) this.#breaks(`left-overs have piled up: ${names.join(', ')}`);
+    const isThere = names.includes(goods.plan.name);
+    const fault = goods.fault(target, this.#done?.root ?? undefined, (path) => disk.peek(path));
+    if (isThere && fault !== undefined) this.#breaks(`the target is there and not exact: ${fault}`);
+    if (this.#done !== undefined && fault !== undefined) this.#breaks(`what was reported done was taken back: ${fault}`);
+  }
+
+  /** What must be true in the end, where nothing went wrong for a while. */
+  checkEnd(): void {
+    this.checkFiles();
+    const names = this.machine.disk.names(DOWNLOAD_FOLDER) ?? [];
+    const extra = names.filter((name) => name !== this.goods?.plan.name);
+    if (this.isDone && extra.length > 0) this.#breaks(`left-overs stay behind: ${extra.join(', ')}`);
+  }
+
+  #command(user: User): Promise<void> {
+    const { plan } = this;
+    if (plan.role === 'share') return user.share(plan.contents.map((at) => this.#goodsAt(at).sharePath));
+    return user.fetch(this.#asked(plan), plan);
+  }
+
+  #asked({ by }: FetcherPlan): string {
+    const goods = this.goods;
+    const root = goods?.roots[0];
+    if (goods === undefined) throw new ShoalError('INTERNAL', 'local', 'nothing to fetch');
+    if (by === 'name') return goods.plan.name;
+    this.#root = root;
+    return by === 'root' ? `@${root}` : `magnet:?xt=urn:shoal:${root}&dn=${goods.plan.name}`;
+  }
+
+  #events(): UserEvents {
+    const { record } = this.#ports;
+    return {
+      indexed: (content) => this.#ports.indexed(content),
+      fetchEvent: (event) => this.#fetchEvent(event),
+      done: (result) => this.#reportedDone(result),
+      failed: ({ code, message }, isUsual) => {
+        if (isUsual) record.note(this.name, `failed: ${code} ${message}`);
+        else this.#breaks(`failed: ${code} ${message}`);
+      },
+    };
+  }
+
+  #fetchEvent(event: FetchEvent): void {
+    if (event.event === 'progress') {
+      const { doneBytes, totalBytes } = event;
+      if (doneBytes < 0 || doneBytes > totalBytes) this.#breaks(`progress says ${doneBytes} of ${totalBytes} bytes`);
+    } else {
+      this.#ports.record.note(this.name, JSON.stringify(event));
+    }
+  }
+
+  #reportedDone(result: FetchResult): void {
+    const { goods, target } = this;
+    const { record } = this.#ports;
+    const { path, root, fetchedBytes, resumedBytes, isAlreadyThere } = result;
+    record.note(this.name, `done: ${fetchedBytes} bytes fetched, ${resumedBytes} resumed${isAlreadyThere ? ', was there' : ''}`);
+    record.count('done');
+    if (goods === undefined || path !== target) return this.#breaks(`done at ${path}`);
+    if (!result.verified) this.#breaks('done without being verified');
+    if (!isAlreadyThere && fetchedBytes + resumedBytes < goods.sizeBytes) {
+      this.#breaks(`done with ${fetchedBytes} and ${resumedBytes} bytes of ${goods.sizeBytes}`);
+    }
+    this.#done = result;
+    const { disk } = this.machine;
+    const fault = goods.fault(target, root ?? undefined, (file) => disk.lasting(file));
+    if (fault !== undefined) this.#breaks(`reported done what a power cut could take back: ${fault}`);
+  }
+
+  #goodsAt(at: number): Goods {
+    const goods = this.#ports.goods[at];
+    if (goods === undefined) throw new Error(`no content ${at}`);
+    return goods;
+  }
+
+  #breaks(what: string): void {
+    this.#ports.record.breaks(this.name, what);
+  }
+}

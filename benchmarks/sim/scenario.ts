@@ -1,0 +1,147 @@
+/**
+ * What a seed stands for: who is there, what they share and fetch, over which lines, and what goes wrong when. All of it is drawn before
+ * anything runs, so that a seed can be read, and what runs cannot change what happens to it.
+ */
+import type { HashName } from '../../common/core/hash.js';
+import type { RateLimitOptions } from '../../peer/net/rate-limits.js';
+import { HOSTILE_KINDS, type HostileKind } from '../../peer/testkit/hostile/hostile-kinds.js';
+import { Draw } from './draw.js';
+import { drawFaults, type Fault } from './fault-schedule.js';
+import { SAMPLE_SIZES, SMALL_SIZES } from './samples.js';
+
+export interface ScenarioFile {
+  /** Of a single file its name; of one in a folder its path there. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly variant: number;
+}
+
+export interface ScenarioContent {
+  readonly name: string;
+  readonly isFolder: boolean;
+  readonly files: readonly ScenarioFile[];
+  readonly hashName: HashName;
+}
+
+export interface Line {
+  readonly upBytesPerSecond: number;
+  readonly downBytesPerSecond: number;
+  readonly latencyMs: number;
+}
+
+/** What the program at a machine is told with every command. */
+export interface MachineFlags {
+  readonly isUdp: boolean;
+  readonly limits: RateLimitOptions | undefined;
+  /** Indexes of trackers. */
+  readonly trackers: readonly number[];
+}
+
+export interface SharerPlan extends MachineFlags {
+  readonly role: 'share';
+  /** Indexes of contents. */
+  readonly contents: readonly number[];
+  readonly startMs: number;
+}
+
+export interface FetcherPlan extends MachineFlags {
+  readonly role: 'fetch';
+  readonly content: number;
+  readonly by: 'link' | 'root' | 'name';
+  readonly startMs: number;
+  readonly patienceMs: number;
+  /** Goes on serving it when it has it. */
+  readonly isSeeding: boolean;
+}
+
+export interface HostilePlan {
+  readonly role: 'hostile';
+  readonly content: number;
+  readonly kind: HostileKind;
+}
+
+export type MachinePlan = (SharerPlan | FetcherPlan | HostilePlan) & { readonly line: Line };
+
+export interface TrackerPlan {
+  readonly line: Line;
+  readonly intervalMs: number;
+}
+
+export interface Scenario {
+  readonly seed: number;
+  readonly trackers: readonly TrackerPlan[];
+  readonly contents: readonly ScenarioContent[];
+  readonly machines: readonly MachinePlan[];
+  readonly faults: readonly Fault[];
+  /** From then on nothing goes wrong any more. */
+  readonly healedMs: number;
+}
+
+export function drawScenario(seed: number): Scenario {
+  const draw = new Draw(seed);
+  const trackers = Array.from({ length: draw.isOneIn(3) ? 2 : 1 }, () => ({
+    line: { upBytesPerSecond: 1e7, downBytesPerSecond: 1e7, latencyMs: draw.magnitude(1, 60) },
+    intervalMs: draw.pick([10_000, 30_000]),
+  }));
+  const contents = Array.from({ length: draw.pick([1, 1, 2]) }, (_, at) => drawContent(draw, at));
+  const machines: MachinePlan[] = [];
+  const flags = () => drawFlags(draw, trackers.length);
+  for (const content of contents.keys()) {
+    for (let count = draw.pick([1, 1, 2]); count > 0; count -= 1) {
+      machines.push({ role: 'share', contents: [content], startMs: draw.between(0, 3000), line: drawLine(draw), ...flags() });
+    }
+  }
+  for (let count = draw.pick([2, 2, 3, 3, 4, 6, 8]); count > 0; count -= 1) machines.push(drawFetcher(draw, contents, flags()));
+  if (draw.isOneIn(3)) {
+    for (let count = draw.between(1, 3); count > 0; count -= 1) machines.push(drawHostile(draw, contents));
+  }
+  return { seed, trackers, contents, machines, ...drawFaults(draw, { trackers, machines, contents }) };
+}
+
+function drawContent(draw: Draw, at: number): ScenarioContent {
+  const hashName = draw.isOneIn(4) ? 'sha256' : 'blake3';
+  const variant = () => draw.between(0, 2);
+  if (!draw.isOneIn(4)) {
+    const name = `file-${at}.bin`;
+    return { name, isFolder: false, hashName, files: [{ path: name, sizeBytes: draw.pick(SAMPLE_SIZES), variant: variant() }] };
+  }
+  const files = Array.from({ length: draw.between(1, 6) }, (_, nth) => {
+    const sizeBytes = draw.isOneIn(3) ? draw.pick(SAMPLE_SIZES) : draw.pick(SMALL_SIZES);
+    return { path: `${draw.isOneIn(2) ? 'inner/' : ''}part-${nth}`, sizeBytes, variant: variant() };
+  });
+  return { name: `folder-${at}`, isFolder: true, hashName, files };
+}
+
+function drawLine(draw: Draw): Line {
+  const upBytesPerSecond = draw.magnitude(100_000, 12_000_000);
+  return { upBytesPerSecond, downBytesPerSecond: upBytesPerSecond * draw.between(1, 4), latencyMs: draw.magnitude(1, 150) };
+}
+
+function drawFlags(draw: Draw, trackerCount: number): MachineFlags {
+  const all = [...Array(trackerCount).keys()];
+  const isLimited = draw.isOneIn(6);
+  const limits = { upBytesPerSecond: draw.magnitude(100_000, 4_000_000), isLanLimited: true };
+  return {
+    isUdp: draw.isOneIn(3),
+    // The first is everybody's, so that all can find each other.
+    trackers: draw.isOneIn(4) ? [0] : all,
+    limits: isLimited ? limits : undefined,
+  };
+}
+
+function drawFetcher(draw: Draw, contents: readonly ScenarioContent[], flags: MachineFlags): MachinePlan {
+  return {
+    role: 'fetch',
+    content: draw.between(0, contents.length - 1),
+    by: draw.pick(['link', 'link', 'root', 'name'] as const),
+    startMs: draw.isOneIn(2) ? draw.between(0, 2000) : draw.between(0, 30_000),
+    patienceMs: draw.pick([10_000, 30_000, 30_000]),
+    isSeeding: !draw.isOneIn(3),
+    line: drawLine(draw),
+    ...flags,
+  };
+}
+
+function drawHostile(draw: Draw, contents: readonly ScenarioContent[]): MachinePlan {
+  return { role: 'hostile', content: draw.between(0, contents.length - 1), kind: draw.pick(HOSTILE_KINDS), line: drawLine(draw) };
+}
