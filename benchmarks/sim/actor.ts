@@ -37,6 +37,8 @@ export class Actor {
   /** Of a fetch that was reported done. */
   #done: FetchResult | undefined;
   #root: ContentRoot | undefined;
+  #isDoneNow = false;
+  #isAmbiguous = false;
   #isOver = false;
 
   constructor(plan: SharerPlan | FetcherPlan, machine: Machine, ports: ActorPorts) {
@@ -49,8 +51,9 @@ export class Actor {
     return this.machine.name;
   }
 
+  /** Whether it has what it wants, and the command that runs now says so too: it tidies up after one that died. */
   get isDone(): boolean {
-    return this.#done !== undefined;
+    return this.#done !== undefined && (this.#isDoneNow || this.#isOver);
   }
 
   /** Whether its person has left, with what was wanted. */
@@ -86,6 +89,7 @@ export class Actor {
     const { hashName } = this.#goodsAt(content).plan;
     const user = new User(run, { flags: plan, trackers, hashName }, this.#events());
     this.#user = user;
+    this.#isDoneNow = false;
     this.#ports.record.note(this.name, 'starts');
     void this.#command(user).then(() => {
       this.#ports.record.note(this.name, 'has ended');
@@ -122,22 +126,23 @@ export class Actor {
     this.checkFiles();
     const names = this.machine.disk.names(DOWNLOAD_FOLDER) ?? [];
     const extra = names.filter((name) => name !== this.goods?.plan.name);
-    if (this.isDone && extra.length > 0) this.#breaks(`left-overs stay behind: ${extra.join(', ')}`);
+    if (this.#done !== undefined && extra.length > 0) this.#breaks(`left-overs stay behind: ${extra.join(', ')}`);
   }
 
   #command(user: User): Promise<void> {
     const { plan } = this;
     if (plan.role === 'share') return user.share(plan.contents.map((at) => this.#goodsAt(at).sharePath));
-    return user.fetch(this.#asked(plan), plan);
+    // A root alone says nothing of a name.
+    return user.fetch(() => this.#asked(plan), { ...plan, out: plan.by === 'root' ? this.target : undefined });
   }
 
   #asked({ by }: FetcherPlan): string {
     const goods = this.goods;
     const root = goods?.roots[0];
     if (goods === undefined) throw new ShoalError('INTERNAL', 'local', 'nothing to fetch');
-    if (by === 'name') return goods.plan.name;
+    if (by === 'name' && !this.#isAmbiguous) return goods.plan.name;
     this.#root = root;
-    return by === 'root' ? `@${root}` : `magnet:?xt=urn:shoal:${root}&dn=${goods.plan.name}`;
+    return by !== 'link' ? `@${root}` : `magnet:?xt=urn:shoal:${root}&dn=${goods.plan.name}`;
   }
 
   #events(): UserEvents {
@@ -147,7 +152,9 @@ export class Actor {
       fetchEvent: (event) => this.#fetchEvent(event),
       done: (result) => this.#reportedDone(result),
       failed: ({ code, message }, isUsual) => {
-        if (isUsual) record.note(this.name, `failed: ${code} ${message}`);
+        // Whoever named it by its name learns that there are several, and says which.
+        this.#isAmbiguous ||= code === 'USAGE' && message.includes('different contents');
+        if (isUsual || this.#isAmbiguous) record.note(this.name, `failed: ${code} ${message}`);
         else this.#breaks(`failed: ${code} ${message}`);
       },
     };
@@ -174,6 +181,7 @@ export class Actor {
       this.#breaks(`done with ${fetchedBytes} and ${resumedBytes} bytes of ${goods.sizeBytes}`);
     }
     this.#done = result;
+    this.#isDoneNow = true;
     const { disk } = this.machine;
     const fault = goods.fault(target, root ?? undefined, (file) => disk.lasting(file));
     if (fault !== undefined) this.#breaks(`reported done what a power cut could take back: ${fault}`);

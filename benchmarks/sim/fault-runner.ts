@@ -1,5 +1,6 @@
 /** Makes the faults of a scenario happen, and ends them. */
 import { join } from 'node:path';
+import { withFile } from '../../common/node/disk-work.js';
 import type { Actor } from './actor.js';
 import type { DiskTrouble, Fault } from './fault-schedule.js';
 import { DISK_BYTES } from './machine.js';
@@ -136,23 +137,28 @@ export class FaultRunner {
     const goods = this.#world.goods[content];
     const { disk } = actor.machine;
     if (goods === undefined || goods.sizeBytes === 0) return;
-    this.#world.record.count('edit');
+    const { record } = this.#world;
+    record.count('edit');
     const version = 1 - (goods.versionAt(disk, goods.sharePath) ?? 0);
-    this.#world.record.note(actor.name, `its file becomes version ${version} ${isInPlace ? 'in place' : 'by a rename'}`);
+    record.note(actor.name, `its file becomes version ${version} ${isInPlace ? 'in place' : 'by a rename'}`);
     if (isInPlace) disk.plant(goods.sharePath, goods.bytesOf(version));
-    else void this.#replace(actor, goods.sharePath, goods.bytesOf(version));
+    else void this.#replace(actor, goods.sharePath, goods.bytesOf(version)).catch(() => record.note(actor.name, 'it could not be saved'));
   }
 
   /** As editors save: beside it, and then in its place. */
   async #replace(actor: Actor, path: string, bytes: Uint8Array): Promise<void> {
     const editor = actor.machine.disk.mount();
     const beside = join(path, '..', '.being-saved');
-    const file = await editor.open(beside, 'create');
-    await file.write(bytes, 0);
-    await file.sync();
-    await file.close();
-    await editor.rename(beside, path);
-    await editor.syncFolder(join(path, '..'));
+    try {
+      await withFile(editor, beside, 'create', async (file) => {
+        await file.write(bytes, 0);
+        await file.sync();
+      });
+      await editor.rename(beside, path);
+      await editor.syncFolder(join(path, '..'));
+    } finally {
+      editor.crash();
+    }
   }
 
   /** Calls `end` when the fault is over, once. */

@@ -100,7 +100,8 @@ export function drawScenario(seed: number): Scenario {
 
 function drawContent(draw: Draw, at: number): ScenarioContent {
   const hashName = draw.isOneIn(4) ? 'sha256' : 'blake3';
-  const variant = () => draw.between(0, 2);
+  // Of each content its own: two files of one root may go by either name.
+  const variant = () => 3 * at + draw.between(0, 2);
   if (!draw.isOneIn(4)) {
     const name = `file-${at}.bin`;
     return { name, isFolder: false, hashName, files: [{ path: name, sizeBytes: draw.pick(SAMPLE_SIZES), variant: variant() }] };

@@ -65,13 +65,14 @@ export class User {
   }
 
   /** Fetches what was asked for, and goes on serving it where `isSeeding`. */
-  fetch(asked: string, plan: { readonly patienceMs: number; readonly isSeeding: boolean }): Promise<void> {
+  fetch(askedNow: () => string, plan: { readonly patienceMs: number; readonly isSeeding: boolean; readonly out: string | undefined }): Promise<void> {
     return this.#again(async (node) => {
+      const asked = askedNow();
       const result = await node.fetch({
         source: parseFetchSource(asked),
         shown: asked,
         trackers: this.#options.trackers,
-        out: undefined,
+        out: plan.out,
         directory: DOWNLOAD_FOLDER,
         isOverwrite: false,
         isFresh: false,

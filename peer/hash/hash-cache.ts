@@ -198,25 +198,17 @@ export class HashCache {
 
   /** Puts a log with only these records in the place of the old one. */
   async #replace(live: readonly Place[]): Promise<void> {
-    const { disk } = this.#ports;
-    const [nextPath, next] = await this.#openNext();
     const places = new Map([...this.#places].map(([key, place]) => [place.at, key]));
     this.#places.clear();
-    try {
-      await next.write(encodeLogHead(MAGIC, VERSION), 0);
+    const next = await this.#putNext(async (log) => {
       let at = LOG_HEAD_BYTES;
       for (const place of live) {
         const frame = encodeFrame(await this.#read(place), checksum);
-        await next.write(frame, at);
+        await log.write(frame, at);
         this.#places.set(places.get(place.at) ?? '', { at, frameBytes: frame.length });
         at += frame.length;
       }
-      await disk.rename(nextPath, this.#path);
-    } catch (error) {
-      await next.close();
-      await removeIfThere(disk, nextPath);
-      throw error;
-    }
+    });
     await this.#log?.close();
     this.#log = next;
     this.#block = { at: 0, bytes: new Uint8Array(0) };
@@ -254,10 +246,23 @@ export class HashCache {
       throw error;
     });
     if (existing !== undefined) return existing;
+    return this.#putNext(async () => undefined);
+  }
+
+  /** Puts a log in the place of the old one, with a head and what `fill` writes behind it. Nothing is left of one that fails. */
+  async #putNext(fill: (log: DiskFile) => Promise<void>): Promise<DiskFile> {
+    const { disk } = this.#ports;
     const [nextPath, next] = await this.#openNext();
-    await next.write(encodeLogHead(MAGIC, VERSION), 0);
-    await disk.rename(nextPath, this.#path);
-    return next;
+    try {
+      await next.write(encodeLogHead(MAGIC, VERSION), 0);
+      await fill(next);
+      await disk.rename(nextPath, this.#path);
+      return next;
+    } catch (error) {
+      await next.close();
+      await removeIfThere(disk, nextPath);
+      throw error;
+    }
   }
 
   /** An empty file for what comes in the place of the log. */
