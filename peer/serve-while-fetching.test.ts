@@ -13,8 +13,9 @@ import { rejectionCode } from '../common/testkit/error-code.js';
 import type { FetchEvent, FetchResult } from './fetch/fetch-events.js';
 import { parseFetchSource } from './fetch/fetch-source.js';
 import { createNode, type PeerNode } from './node.js';
-import { realStorage } from './storage-ports.js';
+import { realStorage, type StoragePorts } from './storage-ports.js';
 import { linkOf } from './testkit/fetch-bench.js';
+import { FullDisk } from './testkit/full-disk.js';
 import { JumpClock } from './testkit/jump-clock.js';
 import { RawClient } from './testkit/raw-client.js';
 import { type Misbehaviour, ScriptedPeer } from './testkit/scripted-peer.js';
@@ -57,7 +58,7 @@ class Machine {
     this.dialed = made.dialed;
   }
 
-  static async start(name: string): Promise<Machine> {
+  static async start(name: string, storage: StoragePorts = realStorage): Promise<Machine> {
     const clock = new JumpClock();
     const served = { bytes: 0 };
     const scans = { count: 0 };
@@ -85,7 +86,7 @@ class Machine {
         served.bytes += bytes;
       },
     };
-    const ports = { ...realStorage, dialer, listener: tcpListener, clock, random: realRandom, epochNowMs: () => 0 };
+    const ports = { ...storage, dialer, listener: tcpListener, clock, random: realRandom, epochNowMs: () => 0 };
     const node = await createNode(ports, {
       host: '127.0.0.1',
       port: 0,
@@ -232,6 +233,30 @@ describe('a fetch that is half-way', () => {
       }
     }
     expect([...later, ...had].sort((left, right) => left - right)).toEqual(Array.from({ length: CHUNKS }, (_, index) => index));
+  });
+
+  test('FS6: and whose disk is full gives what it has all the same, and has the rest when there is room', async () => {
+    const pool = realStorage.openHasher({ threadCount: 1 });
+    const full = new FullDisk(realStorage.disk, pool);
+    let landedCount = 0;
+    full.fillAt((change) => {
+      if (change === 'land') landedCount += 1;
+      return landedCount > 5;
+    });
+    const first = await Machine.start('first', { ...realStorage, disk: full.disk, openHasher: () => full.hasher });
+    const fetching = first.fetch(content, [await source([content])]);
+    await until('the first waits for room', () => first.told('disk-full').length === 1);
+    const second = await Machine.start('second');
+    const late = second.fetch(content, [first]);
+    await second.untilDone(4 * CHUNK_BYTES);
+    expect(first.told('disk-room')).toEqual([]);
+    full.free();
+    first.clock.jump(5000);
+    await fetching;
+    await expectWhole(first);
+    // What it fetches now it tells the second one, which still has its patience.
+    await late;
+    await expectWhole(second);
   });
 
   test('never serves what was not verified: a wrong chunk is in no HAVE, and is not given away', async () => {

@@ -196,7 +196,7 @@ const STORE: DownloadOptions['store'] = {
   release: () => undefined,
   pathOf: () => 'nowhere',
   wrote: () => undefined,
-  checkpoint: async () => [],
+  checkpoint: async () => undefined,
 };
 
 const SILENT = {

@@ -6,19 +6,24 @@ import { breathe } from './clock.js';
 /** Times that it tries again where nothing can be waited for: a handle may be on its way to somebody else, and back. */
 const TRIES_COUNT = 100;
 
-/**
- * Opens `path`. Where no handle is left, calls `makeRoom` and tries again; throws as `open` does where that has said TRIES_COUNT times that
- * there is nothing to wait for.
- */
-export async function openFilePatiently(
+/** Opens `path`; throws as `open`, where no handle is left as `whenHandleFree`. */
+export function openFilePatiently(
   disk: Pick<Disk, 'open'>,
   path: string,
   how: OpenMode,
   makeRoom: () => Promise<boolean>,
 ): Promise<DiskFile> {
+  return whenHandleFree(() => disk.open(path, how), makeRoom);
+}
+
+/**
+ * Does `work`, which needs a file handle. Where none is left, calls `makeRoom` and tries again; throws as `work` does where that has said
+ * TRIES_COUNT times that there is nothing to wait for.
+ */
+export async function whenHandleFree<T>(work: () => Promise<T>, makeRoom: () => Promise<boolean>): Promise<T> {
   for (let triesLeft = TRIES_COUNT; ; ) {
     try {
-      return await disk.open(path, how);
+      return await work();
     } catch (error) {
       const code = systemCode(error);
       if (code !== 'EMFILE' && code !== 'ENFILE') throw error;

@@ -41,7 +41,8 @@ export class PersonDisplay implements FetchDisplay {
         if (event.event === 'peer-connected') this.#met.add(event.address);
         if (event.event === 'peer-failed' && this.#met.has(event.address)) return;
         const text = noteOf(event);
-        if (text === undefined || this.#told.has(text)) return;
+        const isTurn = event.event === 'disk-full' || event.event === 'disk-room';
+        if (text === undefined || (this.#told.has(text) && !isTurn)) return;
         this.#told.add(text);
         this.#progress.note(text);
       }
@@ -78,6 +79,10 @@ function noteOf(event: Exclude<FetchEvent, { event: 'phase' | 'progress' }>): st
       return `UNVERIFIED: ${event.reason}`;
     case 'sync-failed':
       return `the disk failed to keep ${event.chunks} chunks; they are fetched again`;
+    case 'disk-full':
+      return `the disk of ${printable(event.folder)} is full: waiting for room; Ctrl-C ends it, and what is verified is kept in any case`;
+    case 'disk-room':
+      return 'there is room again: going on';
     case 'peer-connected':
       return undefined;
   }

@@ -1,11 +1,12 @@
 /**
  * When a fetch makes what it wrote last: now and then while it runs, and once at its end. One checkpoint runs at a time.
  *
- * A sync that fails costs its chunks once: they are fetched again. A second failure ends the fetch, since the disk cannot be trusted.
+ * A sync that fails costs its chunks once: they are fetched again. A second failure ends the fetch, since the disk cannot be trusted;
+ * so does at once a disk that is full, until there is room.
  * Invariant: after `close` resolves, every chunk that was `wrote` is in the synced journal.
  */
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
-import type { PartStore } from '../store/part-store.js';
+import type { LostUnits, PartStore } from '../store/part-store.js';
 
 /** What is written is made to last this often, or after this much, whichever comes first. */
 const CHECKPOINT_MS = 2000;
@@ -60,17 +61,24 @@ export class Checkpointer {
   async close(): Promise<void> {
     await this.#running;
     const lost = await this.#store.checkpoint();
+    if (lost !== undefined) this.#events.lost(lost.units);
     if (this.#failure !== undefined) throw this.#failure;
-    if (lost.length > 0) throw unreliable(lost.length);
+    if (lost !== undefined) throw isIo(lost) ? unreliable(lost.units.length) : lost.error;
   }
 
   async #run(): Promise<void> {
     const lost = await this.#store.checkpoint();
-    if (lost.length === 0) return;
-    if (this.#hasLost) throw unreliable(lost.length);
+    if (lost === undefined) return;
+    this.#events.lost(lost.units);
+    // Anything but a failed sync is told as what it is, and is not mended by fetching again.
+    if (!isIo(lost)) throw lost.error;
+    if (this.#hasLost) throw unreliable(lost.units.length);
     this.#hasLost = true;
-    this.#events.lost(lost);
   }
+}
+
+function isIo({ error }: LostUnits): boolean {
+  return error.code === 'IO';
 }
 
 function unreliable(chunkCount: number): ShoalError {

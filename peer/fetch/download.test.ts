@@ -7,7 +7,7 @@ import { tcpDialer } from '../../common/node/tcp.js';
 import type { Hasher } from '../hash/hasher.js';
 import { SlotMemory } from '../hash/slot-memory.js';
 import type { LandingResult } from '../hash/worker-task.js';
-import type { PartStore } from '../store/part-store.js';
+import type { LostUnits, PartStore } from '../store/part-store.js';
 import { JumpClock } from '../testkit/jump-clock.js';
 import { type Misbehaviour, ScriptedPeer } from '../testkit/scripted-peer.js';
 import { seededBytes, testContent } from '../testkit/test-content.js';
@@ -25,12 +25,14 @@ afterEach(async () => {
   for (const peer of peers.splice(0)) await peer.close();
 });
 
+const lostUnits = (units: readonly number[]) => ({ units, error: new ShoalError('IO', 'environment', 'i/o error') });
+
 /** A store in which only the syncing can be made to fail. */
 class FakeStore {
   written: number[] = [];
   checkpoints: number[][] = [];
   /** What the next checkpoints resolve with, oldest first; by default nothing is lost, at once. */
-  results: Promise<readonly number[]>[] = [];
+  results: Promise<LostUnits | undefined>[] = [];
 
   acquire = async () => 0;
   release = () => {};
@@ -39,7 +41,7 @@ class FakeStore {
   checkpoint = () => {
     this.checkpoints.push(this.written);
     this.written = [];
-    return this.results.shift() ?? Promise.resolve([]);
+    return this.results.shift() ?? Promise.resolve(undefined);
   };
 }
 
@@ -94,7 +96,7 @@ describe('download', () => {
     const store = new FakeStore();
     const { gate, open } = gateAfter(2);
     const { download, clock, lost, peer } = await start(store, undefined, { gate });
-    store.results = [Promise.resolve([0, 1])];
+    store.results = [Promise.resolve(lostUnits([0, 1]))];
     const running = download.run();
     await until('two are written', () => store.written.length === 2);
     clock.jump(2500);
@@ -115,7 +117,7 @@ describe('download', () => {
     });
     const land = async () => (++landingCount === 3 ? third : LANDED);
     const { download, clock, lost, peer } = await start(store, land, { gate });
-    store.results = [Promise.resolve([0, 1])];
+    store.results = [Promise.resolve(lostUnits([0, 1]))];
     const running = download.run();
     await until('two are written, and a third is on its way', () => store.written.length === 2 && landingCount === 3);
     clock.jump(2500);
@@ -146,9 +148,7 @@ describe('download', () => {
   });
 
   /** A download whose last chunks land while a checkpoint is under way, which then ends as `settle` says. */
-  async function endWithCheckpoint(
-    settle: (lose: (units: readonly number[]) => void, fail: (error: ShoalError) => void) => void,
-  ) {
+  async function endWithCheckpoint(settle: (lose: (lost: LostUnits) => void, fail: (error: ShoalError) => void) => void) {
     const store = new FakeStore();
     const { gate, open } = gateAfter(2);
     const { download, clock } = await start(store, undefined, { gate });
@@ -171,7 +171,7 @@ describe('download', () => {
   }
 
   test('FS8: a sync that fails while the last chunk comes is no success', async () => {
-    await expect(endWithCheckpoint((lose) => lose([0, 1]))).rejects.toMatchObject({ code: 'IO' });
+    await expect(endWithCheckpoint((lose) => lose(lostUnits([0, 1])))).rejects.toMatchObject({ code: 'IO' });
   });
 
   test('FS6: a disk that turns out to be full while the last chunk comes is no success', async () => {

@@ -109,7 +109,7 @@ export class Download {
         'The disk failed to keep what was written; check it, then run the same command again.',
       );
     }
-    return this.#report();
+    return this.report();
   }
 
   /** Ends the fetch early; `run` throws `reason` after what was written is made to last. */
@@ -117,7 +117,8 @@ export class Download {
     this.#end(reason);
   }
 
-  #report(): DownloadReport {
+  /** What came until now, and from whom. */
+  report(): DownloadReport {
     const peers = this.#crew.suppliers
       .filter((supplier) => supplier.chunkCount > 0)
       .map(({ lane, bytes, chunkCount }) => ({ address: lane.key, bytes, chunks: chunkCount }));

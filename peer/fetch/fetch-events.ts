@@ -35,7 +35,10 @@ export type FetchEvent =
   | { readonly event: 'peer-failed'; readonly address: string; readonly reason: string }
   | { readonly event: 'peer-banned'; readonly address: string; readonly reason: string }
   | { readonly event: 'unverified'; readonly reason: string }
-  | { readonly event: 'sync-failed'; readonly chunks: number };
+  | { readonly event: 'sync-failed'; readonly chunks: number }
+  /** It waits until there is room on the disk of this folder, and meanwhile asks nobody for anything. */
+  | { readonly event: 'disk-full'; readonly folder: string }
+  | { readonly event: 'disk-room'; readonly folder: string };
 
 export interface FetchResult {
   /** Full path of the finished file or folder. */

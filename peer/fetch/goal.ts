@@ -3,7 +3,6 @@
  *
  *     is it there already? ──► check the part ──► download ──► publish
  */
-import { chunkCount } from '../../common/core/chunks.js';
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import type { FileName } from '../../common/core/file-name.js';
 import { HASH_BYTES } from '../../common/core/hash.js';
@@ -14,18 +13,15 @@ import type { PartCheck } from '../store/part-check.js';
 import { partPaths } from '../store/part-paths.js';
 import { PartStore } from '../store/part-store.js';
 import type { Catalog } from './catalog.js';
-import { Download } from './download.js';
+import { untilRoom } from './disk-room.js';
 import type { DownloadReport } from './download-options.js';
 import type { FetchResult } from './fetch-events.js';
 import { isFolderThere } from './fetch-folder.js';
 import type { FetchSession } from './fetch-session.js';
-import type { SwarmContent } from './greeting.js';
-import { KnownPeers, SEEN_SOURCE } from './known-peers.js';
+import { downloadGoal } from './goal-download.js';
+import { KnownPeers } from './known-peers.js';
 import { Offer, type OfferedFolder } from './offer.js';
-import { lookupsOf, noMore } from './peer-lookups.js';
-import { Plan } from './plan.js';
 import { checkFreeSpace, inspectTarget } from './target.js';
-import { timedPool, timedStore } from './timed-disk.js';
 
 /** Milliseconds between two events that tell how far a check is: it goes through a fast disk in hundreds of steps a second. */
 const CHECK_PROGRESS_MS = 250;
@@ -152,17 +148,12 @@ async function fetchFrom(
       offer?.landed(unit, hash);
     };
     const isSwarm = isMixable && !isIndex;
-    const report = await download(session, goal, {
-      store,
-      plan: new Plan(had, session.ports.random),
-      peers,
-      isMixable,
-      isSwarm,
-      onLanded,
-    });
+    const { folder } = paths;
+    const report = await downloadGoal(session, goal, { store, had, folder, peers, isMixable, isSwarm, onLanded });
     session.phase('finish', 'making it last');
     if (hashes !== undefined && root !== undefined) await checkRoot(session, root, catalog, hashes, store);
-    await store.publish(isOverwrite || isIndex);
+    const publish = () => store.publish(isOverwrite || isIndex);
+    await publish().catch((error: unknown) => untilRoom(session, { error, folder, tryOut: publish }));
     await offer?.finish(goal.target);
     return result(session, goal, report, resumedBytes, false);
   } catch (error) {
@@ -190,60 +181,6 @@ function offerOf(
 /** What an earlier run left that is right. */
 function checkPart(session: FetchSession, { catalog }: Goal, store: PartStore, isFresh: boolean) {
   return store.begin(catalog, isFresh, session.ports.pool, checkProgress(session, catalog.totalBytes));
-}
-
-/** How a goal is downloaded. */
-interface DownloadWay {
-  readonly store: PartStore;
-  readonly plan: Plan;
-  readonly peers: KnownPeers;
-  /** Whether chunks of several peers may be put together. */
-  readonly isMixable: boolean;
-  /** Whether peers are asked what they have. */
-  readonly isSwarm: boolean;
-  readonly onLanded: (unit: number, hash: Uint8Array) => void;
-}
-
-async function download(session: FetchSession, goal: Goal, how: DownloadWay): Promise<DownloadReport> {
-  const { signal, onEvent, patienceMs } = session.options;
-  const { clock, pool } = session.ports;
-  const { catalog } = goal;
-  const { isMixable, isSwarm, ...parts } = how;
-  const swarm = isSwarm ? swarmContent(session, goal) : undefined;
-  const download = new Download(session.swarmPorts, {
-    ...parts,
-    catalog,
-    store: timedStore(how.store, clock, session.times),
-    pool: timedPool(pool, clock, session.times),
-    ...(swarm === undefined ? {} : { swarm }),
-    patienceMs,
-    lookups: isMixable ? lookupsOf(session.finder, session.options.source, goal) : [noMore],
-    events: {
-      progress: (doneBytes, peerCount) =>
-        onEvent({ event: 'progress', phase: 'fetch', doneBytes, totalBytes: catalog.totalBytes, peers: peerCount }),
-      peerConnected: (address) => onEvent({ event: 'peer-connected', address }),
-      peerFailed: (address, reason) => onEvent({ event: 'peer-failed', address, reason }),
-      peerBanned: (address, reason) => onEvent({ event: 'peer-banned', address, reason }),
-      syncFailed: (chunks) => onEvent({ event: 'sync-failed', chunks }),
-    },
-  });
-  const stop = () => download.stop(signal.reason as ShoalError);
-  const forget = swarm && session.ports.offering?.onPeerSeen(swarm.root, (address) => goal.peers.add([address], SEEN_SOURCE));
-  signal.addEventListener('abort', stop, { once: true });
-  try {
-    signal.throwIfAborted();
-    return await download.run();
-  } finally {
-    forget?.();
-    signal.removeEventListener('abort', stop);
-  }
-}
-
-/** What peers are asked about: of a folder the units come behind the chunks of its index. */
-function swarmContent(session: FetchSession, { root, folder }: Goal): SwarmContent | undefined {
-  if (root === undefined) return undefined;
-  const skippedCount = folder === undefined ? 0 : chunkCount(folder.manifest.sizeBytes);
-  return { root, skippedCount, introduction: session.ports.offering?.introduction ?? {} };
 }
 
 /** For a content whose hashes were not known before: whether the whole is what the root names. */

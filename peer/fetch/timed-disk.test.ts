@@ -1,4 +1,5 @@
 import { expect, test } from '@jest/globals';
+import { ShoalError } from '../../common/core/errors.js';
 import type { LandingResult } from '../hash/worker-task.js';
 import { JumpClock } from '../testkit/jump-clock.js';
 import { StageTimes } from './stage-times.js';
@@ -6,6 +7,8 @@ import { type LandingStore, timedPool, timedStore } from './timed-disk.js';
 import { explain } from './verdict.js';
 
 /** A store and a pool in which everything takes its time by the clock. */
+const LOST = { units: [5], error: new ShoalError('IO', 'environment', 'i/o error') };
+
 function slowDisk(landing: LandingResult | Error) {
   const clock = new JumpClock(true);
   const times = new StageTimes(0, 8);
@@ -22,7 +25,7 @@ function slowDisk(landing: LandingResult | Error) {
     wrote: (unit) => void told.push(`wrote ${unit}`),
     checkpoint: async () => {
       clock.jump(3000);
-      return [5];
+      return LOST;
     },
   };
   const pool = {
@@ -60,7 +63,7 @@ test('a landing that fails is over too', async () => {
 
 test('a disk that takes long to make it last is what limited the fetch', async () => {
   const { clock, times, store } = slowDisk(landed);
-  expect(await store.checkpoint()).toEqual([5]);
+  expect(await store.checkpoint()).toBe(LOST);
   expect(explain(times.report(clock.nowMs()), undefined)).toMatchObject({
     limiter: 'disk',
     text: 'limited by the disk written to: 100 % of the time it was making last what was written',

@@ -183,7 +183,7 @@ describe('a disk that fails at any call', () => {
           callCount += 1;
           if (callCount === failing) throw Object.assign(new Error(`${code}: told to fail ${change}`), { code });
         };
-        const outcome = await bench.fetch(content, [peer], { directory }).then(
+        const outcome = await bench.jumpUntilOver(bench.fetch(content, [peer], { directory }), 5000, isWaiting).then(
           () => undefined,
           (error: { exitCode?: number }) => error,
         );
@@ -197,6 +197,8 @@ describe('a disk that fails at any call', () => {
       }
     },
   );
+
+  const isWaiting = () => bench.eventsOf('disk-full').length > bench.eventsOf('disk-room').length;
 
   async function fresh(name: string): Promise<string> {
     const directory = `${bench.folder}-${name}-${randomBytes(3).toString('hex')}`;

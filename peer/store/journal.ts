@@ -9,6 +9,7 @@
  * It is a claim, not a proof: a resume hashes what it says. Without it, or where it is torn, the part file is hashed instead.
  * Invariant: a unit is in it only after the data was synced; the journal itself is synced before anything is told to anybody.
  */
+import { Bitfield } from '../../common/core/bitfield.js';
 import { type HashName, isHashName } from '../../common/core/hash.js';
 import { decodeFrames, encodeFrame, encodeLogHead, hasLogHead, LOG_HEAD_BYTES } from '../../common/core/record-log.js';
 import { readWholeFile, removeIfThere } from '../../common/node/disk-work.js';
@@ -65,6 +66,13 @@ export function decodeJournal(bytes: Uint8Array): JournalState | undefined {
     else if (kind === 'have') noteRuns(record, runs);
   });
   return head === undefined ? undefined : { head, hashes, runs, goodBytes: LOG_HEAD_BYTES + goodBytes };
+}
+
+/** The units that a journal claims; none where there is no journal. */
+export function claimedUnits(state: JournalState | undefined, unitCount: number): Bitfield {
+  const claimed = new Bitfield(unitCount);
+  for (const [first, count] of state?.runs ?? []) claimed.addRun(first, count);
+  return claimed;
 }
 
 type Raw = ReadonlyMap<unknown, unknown>;
@@ -144,8 +152,7 @@ export class Journal {
 
   /** Claims units whose data was synced, and syncs the claim. Where that fails, half a record is taken back. */
   async have(runs: readonly (readonly [number, number])[]): Promise<void> {
-    await this.#append({ k: 'have', runs });
-    await this.#file.sync();
+    await this.#append({ k: 'have', runs }, () => this.#file.sync());
   }
 
   close(): Promise<void> {
@@ -153,10 +160,11 @@ export class Journal {
     return this.#closing;
   }
 
-  async #append(record: Record<string, unknown>): Promise<void> {
+  async #append(record: Record<string, unknown>, finish = async () => {}): Promise<void> {
     const bytes = encodeRecord(record);
     try {
       await this.#file.write(bytes, this.#endBytes);
+      await finish();
       this.#endBytes += bytes.length;
     } catch (error) {
       // What comes after a torn record could not be read.

@@ -7,9 +7,9 @@
  */
 import { basename, dirname, join, relative } from 'node:path';
 import { ShoalError, systemCode } from '../../common/core/errors.js';
-import { openFilePatiently } from '../../common/node/open-file-patiently.js';
+import { openFilePatiently, whenHandleFree } from '../../common/node/open-file-patiently.js';
 import type { Disk, DiskFile, OpenMode } from '../../common/ports/disk.js';
-import type { Catalog } from '../fetch/catalog.js';
+import type { Catalog, UnitPlace } from '../fetch/catalog.js';
 import { diskError } from './disk-error.js';
 
 /** Handles kept open without a user: a folder of small files opens each once, and a few large ones stay open. */
@@ -82,6 +82,18 @@ export class PartFiles {
     this.#wakeWaiter();
   }
 
+  /** Takes the room of a chunk that is missing, by zeros where it belongs. Throws `DENIED`, `DISK_FULL` or `IO`. */
+  async reserve({ fileIndex, position, lengthBytes }: UnitPlace): Promise<void> {
+    await this.acquire(fileIndex);
+    try {
+      await (await this.#open.get(fileIndex)?.handle)?.write(new Uint8Array(lengthBytes), position);
+    } catch (error) {
+      throw diskError(error, this.pathOf(fileIndex));
+    } finally {
+      this.release(fileIndex, true);
+    }
+  }
+
   /** What an earlier run wrote may not be on the disk yet: it belongs to the next sync. */
   markWritten(fileIndex: number): void {
     this.#dirty.add(fileIndex);
@@ -128,6 +140,14 @@ export class PartFiles {
       folders.add(this.#part);
     }
     return [...folders].sort((left, right) => right.length - left.length);
+  }
+
+  /** Makes the names in a folder last, also where every file handle of the process is in use. Throws as the disk does. */
+  syncFolder(folder: string): Promise<void> {
+    return whenHandleFree(
+      () => this.#disk.syncFolder(folder),
+      () => this.#makeRoom(),
+    );
   }
 
   async close(): Promise<void> {

@@ -19,7 +19,15 @@ let folder: string;
 /** Called at the next sync, which then fails. */
 let failSync: (() => void) | undefined;
 let syncCount = 0;
-const disk = watchedDisk(realDisk, (change) => {
+/** Whether syncing a folder finds no file handle. */
+let failFolder = () => false;
+let isJournalFull = false;
+const disk = watchedDisk(realDisk, async (change, path, half) => {
+  if (change === 'sync-folder' && failFolder()) throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+  if (change === 'write' && isJournalFull && path.endsWith('journal')) {
+    await half?.();
+    throw Object.assign(new Error('no space'), { code: 'ENOSPC' });
+  }
   if (change !== 'sync') return;
   syncCount += 1;
   const meanwhile = failSync;
@@ -30,7 +38,8 @@ const disk = watchedDisk(realDisk, (change) => {
 });
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), 'shoal-store-'));
-  [failSync, syncCount] = [undefined, 0];
+  [failSync, syncCount, isJournalFull] = [undefined, 0, false];
+  failFolder = () => false;
 });
 afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
@@ -73,7 +82,7 @@ describe('part store', () => {
       [0, 1],
       [2, 1],
     ]);
-    expect(await store.checkpoint()).toEqual([]);
+    expect(await store.checkpoint()).toBeUndefined();
     await store.close();
     expect(await claims()).toEqual([
       [0, 1],
@@ -89,7 +98,7 @@ describe('part store', () => {
     await first.close();
     const { store } = await begin();
     failSync = () => {};
-    expect(await store.checkpoint()).toEqual([2]);
+    expect(await store.checkpoint()).toMatchObject({ units: [2] });
     await store.close();
     const again = await begin();
     expect(again.had.runs()).toEqual([[0, 1]]);
@@ -101,10 +110,43 @@ describe('part store', () => {
     for (const unit of [0, 1]) await write(store, unit);
     store.wrote(0);
     failSync = () => store.wrote(1);
-    expect(await store.checkpoint()).toEqual([0, 1]);
-    expect(await store.checkpoint()).toEqual([]);
+    expect(await store.checkpoint()).toMatchObject({ units: [0, 1] });
+    expect(await store.checkpoint()).toBeUndefined();
     await store.close();
     expect(await claims()).toEqual([]);
+  });
+
+  test('FS9: where no file handle is left for the folder, the claims wait for one', async () => {
+    const { store } = await begin();
+    await write(store, 0);
+    store.wrote(0);
+    let failuresLeft = 5;
+    failFolder = () => {
+      failuresLeft -= 1;
+      return failuresLeft >= 0;
+    };
+    expect(await store.checkpoint()).toBeUndefined();
+    await store.close();
+    expect(failuresLeft).toBe(-1);
+    expect(await claims()).toEqual([[0, 1]]);
+  });
+
+  test('FS6: claims for which there was no room are made when there is', async () => {
+    const { store } = await begin();
+    await write(store, 0);
+    store.wrote(0);
+    isJournalFull = true;
+    await expect(store.checkpoint()).rejects.toMatchObject({ code: 'DISK_FULL' });
+    await expect(store.reserve([1])).rejects.toMatchObject({ code: 'DISK_FULL' });
+    expect(await claims()).toEqual([]);
+    isJournalFull = false;
+    await store.reserve([1]);
+    await store.close();
+    expect(await claims()).toEqual([[0, 1]]);
+    // What only has room is no chunk.
+    const again = await begin();
+    expect(again.had.runs()).toEqual([[0, 1]]);
+    await again.store.close();
   });
 
   test('FS8: a file whose sync failed belongs to the next sync too', async () => {
@@ -112,10 +154,10 @@ describe('part store', () => {
     await write(store, 0);
     store.wrote(0);
     failSync = () => {};
-    expect(await store.checkpoint()).toEqual([0]);
+    expect(await store.checkpoint()).toMatchObject({ units: [0] });
     const before = syncCount;
     store.wrote(0);
-    expect(await store.checkpoint()).toEqual([]);
+    expect(await store.checkpoint()).toBeUndefined();
     // The data's, and the journal's.
     expect(syncCount - before).toBe(2);
     await store.close();

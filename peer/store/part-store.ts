@@ -9,22 +9,28 @@
  */
 import { Bitfield } from '../../common/core/bitfield.js';
 import { chunkCount } from '../../common/core/chunks.js';
-import { ShoalError } from '../../common/core/errors.js';
+import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import { lookAt, removeIfThere, removeTree, withFile } from '../../common/node/disk-work.js';
 import type { Disk } from '../../common/ports/disk.js';
 import type { Processes } from '../../common/ports/processes.js';
 import type { Catalog } from '../fetch/catalog.js';
 import type { Hasher } from '../hash/hasher.js';
 import { diskError } from './disk-error.js';
-import { Journal, type JournalState, type KnownHashes, readJournal } from './journal.js';
+import { claimedUnits, Journal, type JournalState, type KnownHashes, readJournal } from './journal.js';
 import { checkParts, type PartCheck } from './part-check.js';
 import { PartFiles } from './part-files.js';
 import type { PartPaths } from './part-paths.js';
-import { publish } from './publish.js';
+import { type Publication, publish } from './publish.js';
 import { TargetLock } from './target-lock.js';
 
 /** Bytes at the start of a unit that are zeroed to disown it: what a check takes for a hole. */
 const DISOWN_BYTES = 4096;
+
+/** Units that a failed sync may have lost: they are disowned, and to be fetched again. */
+export interface LostUnits {
+  readonly units: readonly number[];
+  readonly error: ShoalError;
+}
 
 export interface PartStorePorts {
   readonly disk: Disk;
@@ -54,6 +60,7 @@ export class PartStore {
   /** Units of each file that are not written. */
   #unitsLeft = new Uint32Array(0);
   #catalog: Catalog | undefined;
+  #publication: Publication | undefined;
 
   private constructor(disk: Disk, options: PartStoreOptions, lock: TargetLock, state: JournalState | undefined) {
     this.#disk = disk;
@@ -153,13 +160,13 @@ export class PartStore {
   }
 
   /**
-   * Makes what was written last: data first, then the journal. Returns the units that could not be made to: a sync that failed once
-   * is not tried again for the same bytes, since the system may have dropped them; they are disowned and to be fetched again.
-   * Throws `DISK_FULL` or `IO` where the journal cannot be written.
+   * Makes what was written last: data first, then the journal. Returns what could not be made to, if anything: a sync that failed once
+   * is not tried again for the same bytes, since the system may have dropped them.
+   * Throws `DISK_FULL` or `IO` where the journal cannot be written; where it is for want of room, the next checkpoint claims the same.
    */
-  async checkpoint(): Promise<readonly number[]> {
+  async checkpoint(): Promise<LostUnits | undefined> {
     const units = this.#takeFresh();
-    if (units.length === 0) return [];
+    if (units.length === 0) return undefined;
     try {
       await this.#part.sync();
     } catch (error) {
@@ -169,25 +176,39 @@ export class PartStore {
         await this.#disown(some);
         for (const unit of some) lost.push(unit);
       }
-      // Anything but a failed sync is told as what it is, and is not mended by fetching again.
-      if (error instanceof ShoalError && error.code !== 'IO') throw error;
-      return lost;
+      return { units: lost, error: asShoalError(error) };
     }
     try {
       // Once: the names of part and journal, without which what they hold would be lost in a power cut.
-      if (!this.#isNamed) await this.#disk.syncFolder(this.#options.paths.folder);
+      if (!this.#isNamed) await this.#part.syncFolder(this.#options.paths.folder);
       this.#isNamed = true;
       await this.#journal?.have(runsOf(units));
     } catch (error) {
-      throw diskError(error, this.#options.paths.journal);
+      const shoal = diskError(error, this.#options.paths.journal);
+      // Their data is safe: they wait for room, like the claim.
+      if (shoal.code === 'DISK_FULL') this.#fresh.push(...units);
+      throw shoal;
     }
-    return [];
+    return undefined;
   }
 
-  /** Gives the finished content its final name. Throws `TARGET_EXISTS`, `DENIED`, `DISK_FULL` or `IO`. */
+  /**
+   * For a disk that was full: takes room for `units`, which are missing, and makes last what could not be before. Throws `DISK_FULL` while it
+   * is, `DENIED` or `IO`.
+   */
+  async reserve(units: readonly number[]): Promise<void> {
+    for (const unit of units) await this.#part.reserve(this.#known.locate(unit));
+    // Some disks only say now that they are full. Nothing is lost by that: what counts was synced before.
+    await this.#part.sync();
+    const lost = await this.checkpoint();
+    if (lost !== undefined) throw lost.error;
+  }
+
+  /** Gives the finished content its final name; where that failed, it can be tried again. Throws `TARGET_EXISTS`, `DENIED`, `DISK_FULL` or `IO`. */
   async publish(isOverwrite: boolean): Promise<void> {
     const { paths, isFolder } = this.#options;
-    await publish(this.#disk, { paths, isFolder, isOverwrite, catalog: this.#known, files: this.#part });
+    this.#publication ??= { paths, isFolder, isOverwrite, catalog: this.#known, files: this.#part, named: new Set() };
+    await publish(this.#disk, this.#publication);
     // It is there, for good: what cannot be tidied up now is found by the next run, and is no failure of this one.
     await this.#journal?.close().catch(() => undefined);
     for (const path of [paths.journal, paths.index]) await removeIfThere(this.#disk, path).catch(() => undefined);
@@ -264,12 +285,6 @@ function unitsLeft(catalog: Catalog, had: Bitfield): Uint32Array<ArrayBuffer> {
     }
   }
   return left;
-}
-
-function claimedUnits(state: JournalState | undefined, unitCount: number): Bitfield {
-  const claimed = new Bitfield(unitCount);
-  for (const [first, count] of state?.runs ?? []) claimed.addRun(first, count);
-  return claimed;
 }
 
 /** Ascending runs of a list of units in any order. */

@@ -23,22 +23,30 @@ export interface Publication {
   readonly isOverwrite: boolean;
   readonly catalog: Catalog;
   readonly files: PartFiles;
+  /** What has its final name: targets, which a later try passes over. */
+  readonly named: Set<string>;
 }
 
 /** Throws `TARGET_EXISTS`, `DENIED`, `DISK_FULL` or `IO`; the part then stays as it is. */
 export async function publish(disk: Disk, publication: Publication): Promise<void> {
-  const { paths, isFolder, isOverwrite, catalog, files } = publication;
+  const { paths, files, named } = publication;
   try {
-    if (isFolder) await makeFolderIfMissing(disk, paths.part);
-    await finishFiles(catalog, files);
-    await files.close();
-    for (const folder of files.folders) await disk.syncFolder(folder);
-    if (isFolder) await nameFolder(disk, publication);
-    else await nameFile(disk, paths.part, paths.target, isOverwrite);
-    await disk.syncFolder(paths.folder);
+    if (!named.has(paths.target)) await finishAndName(disk, publication);
+    named.add(paths.target);
+    await files.syncFolder(paths.folder);
   } catch (error) {
     throw diskError(error, paths.target);
   }
+}
+
+async function finishAndName(disk: Disk, publication: Publication): Promise<void> {
+  const { paths, isFolder, isOverwrite, catalog, files } = publication;
+  if (isFolder) await makeFolderIfMissing(disk, paths.part);
+  await finishFiles(catalog, files);
+  await files.close();
+  for (const folder of files.folders) await files.syncFolder(folder);
+  if (isFolder) await nameFolder(disk, publication);
+  else await nameFile(disk, paths.part, paths.target, isOverwrite);
 }
 
 async function makeFolderIfMissing(disk: Pick<Disk, 'makeFolder'>, folder: string): Promise<void> {
@@ -79,24 +87,31 @@ export async function nameFile(
   await removeIfThere(disk, part).catch(() => undefined);
 }
 
-async function nameFolder(disk: Disk, { paths, isOverwrite, catalog, files }: Publication): Promise<void> {
-  try {
-    // Succeeds where nothing is there, or an empty folder.
-    await disk.rename(paths.part, paths.target);
-    return;
-  } catch (error) {
-    const code = systemCode(error);
-    if (code !== 'ENOTEMPTY' && code !== 'EEXIST' && code !== 'ENOTDIR') throw error;
-    if (!isOverwrite) throw exists(paths.target);
-  }
+async function nameFolder(disk: Disk, publication: Publication): Promise<void> {
+  const { paths, catalog, files, named } = publication;
+  if (named.size === 0 && (await isNamedAtOnce(disk, publication))) return;
   const made = new Set<string>();
   for (const [index, file] of catalog.files.entries()) {
     const target = join(paths.target, file.path ?? '');
     await makeRealFolder(disk, dirname(target), paths.folder, made);
-    await disk.rename(files.pathOf(index), target);
+    if (!named.has(target)) await disk.rename(files.pathOf(index), target);
+    named.add(target);
   }
-  for (const folder of made) await disk.syncFolder(folder);
+  for (const folder of made) await files.syncFolder(folder);
   await removeTree(disk, paths.part);
+}
+
+/** Names a folder where nothing is, or an empty folder. False where files are to be put into one. Throws `TARGET_EXISTS`, and as `rename`. */
+async function isNamedAtOnce(disk: Pick<Disk, 'rename'>, { paths, isOverwrite }: Publication): Promise<boolean> {
+  try {
+    await disk.rename(paths.part, paths.target);
+    return true;
+  } catch (error) {
+    const code = systemCode(error);
+    if (code !== 'ENOTEMPTY' && code !== 'EEXIST' && code !== 'ENOTDIR') throw error;
+    if (!isOverwrite) throw exists(paths.target);
+    return false;
+  }
 }
 
 /** Makes a folder and those above it down from `top`; a symlink in its place is refused, not followed. */
