@@ -47,6 +47,19 @@ const result: FetchResult = {
 };
 
 describe('a fetch shown to a person', () => {
+  test('FS6: each pause for want of room is told once, and each end of it', () => {
+    const display = new PersonDisplay(progress);
+    const pause = () => {
+      display.event({ event: 'disk-full', folder: '/tmp' });
+      display.event({ event: 'disk-room', folder: '/tmp' });
+    };
+    pause();
+    pause();
+    expect(notes).toHaveLength(4);
+    expect(notes[0]).toMatch(/^the disk of \/tmp is full: waiting for room; Ctrl-C ends it/);
+    expect(notes[3]).toBe('there is room again: going on');
+  });
+
   test('the end tells path, bytes, time, rate, trust, and what came from whom', () => {
     new PersonDisplay(progress).result(result);
     expect(notes).toEqual(['stop']);

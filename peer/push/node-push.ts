@@ -9,7 +9,7 @@ import type { Dialer } from '../../common/ports/net.js';
 import type { Processes } from '../../common/ports/processes.js';
 import type { Random } from '../../common/ports/random.js';
 import type { PushOffer } from '../../common/wire/peer-lines.js';
-import type { FetchResult } from '../fetch/fetch-events.js';
+import type { FetchEvent, FetchResult } from '../fetch/fetch-events.js';
 import type { FetchOptions } from '../fetch/fetch-session.js';
 import type { SlotMemory } from '../hash/slot-memory.js';
 import { drawProcessId } from '../net/introduction.js';
@@ -199,7 +199,13 @@ function openInbox(ports: NodePushPorts, options: NodePushOptions, policy: PushP
 
 async function receive(ports: NodePushPorts, { trackers, events }: NodePushOptions, how: PushFetch): Promise<FetchResult> {
   const shown = how.source.name ?? `@${how.source.root}`;
-  const result = await ports.fetch({ ...how, shown, trackers, out: undefined, isOverwrite: false, isFresh: false });
+  const onEvent = (event: FetchEvent) => {
+    if (event.event === 'disk-full')
+      events.note(`"${shown}" is pushed here and waits for room: the disk of ${event.folder} is full.`);
+    if (event.event === 'disk-room') events.note(`There is room for "${shown}" again: it goes on.`);
+    how.onEvent(event);
+  };
+  const result = await ports.fetch({ ...how, onEvent, shown, trackers, out: undefined, isOverwrite: false, isFresh: false });
   // What was there already is hashed first, which whoever pushed it does not have to wait for.
   ports.seed(result).catch((error: unknown) => {
     events.note(`"${shown}" was pushed here and is not shared: ${asShoalError(error).message}`);
