@@ -20,6 +20,7 @@ import type { Clock } from '../../common/ports/clock.js';
 import type { Dialer } from '../../common/ports/net.js';
 import type { Random } from '../../common/ports/random.js';
 import { ContentFinder } from '../discovery/find-content.js';
+import { BanList } from '../fetch/ban-list.js';
 import { DialBudget } from '../fetch/dial-budget.js';
 import type { FetchSource } from '../fetch/fetch-source.js';
 import type { KnownPeers } from '../fetch/known-peers.js';
@@ -95,7 +96,7 @@ class Cat {
   readonly #blame;
 
   constructor(ports: CatPorts, options: CatOptions) {
-    this.#ports = { ...ports, slots: ports.pool.slots, budget: new DialBudget() };
+    this.#ports = { ...ports, slots: ports.pool.slots, budget: new DialBudget(), bans: new BanList() };
     this.#pool = ports.pool;
     this.#options = options;
     this.#finder = new ContentFinder(ports, [...options.source.trackers, ...options.trackers]);

@@ -13,6 +13,7 @@ import type { Processes } from '../../common/ports/processes.js';
 import type { Random } from '../../common/ports/random.js';
 import { ContentFinder } from '../discovery/find-content.js';
 import type { Hasher } from '../hash/hasher.js';
+import { BanList } from './ban-list.js';
 import { DialBudget } from './dial-budget.js';
 import type { FetchEvent, FetchPhase } from './fetch-events.js';
 import type { FetchSource } from './fetch-source.js';
@@ -74,7 +75,14 @@ export class FetchSession {
     this.times = new StageTimes(this.startedMs, ports.pool.slots.slotCount);
     this.#load = ports.load?.watch();
     const dialer = ports.peerDialer ?? ports.dialer;
-    this.swarmPorts = { ...ports, dialer, slots: ports.pool.slots, watch: this.times, budget: new DialBudget() };
+    this.swarmPorts = {
+      ...ports,
+      dialer,
+      slots: ports.pool.slots,
+      watch: this.times,
+      budget: new DialBudget(),
+      bans: new BanList(),
+    };
   }
 
   /** Where the time went until now. */

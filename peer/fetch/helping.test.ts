@@ -55,6 +55,7 @@ function peer(
     isDialing: false,
     isLiar: false,
     isSelf: false,
+    namedBy: 'link',
     turn: 0,
     isBudgeted: false,
   });
@@ -110,6 +111,24 @@ describe('an idle peer', () => {
     help(fast, [mute], 0);
     expect(help(fast, [mute], 1000)).toBeUndefined();
     expect(help(fast, [mute], 1001)).toBe(0);
+  });
+
+  test('MP5: repeats what has stopped on its way, before the last byte too, and at once what waits behind that', () => {
+    const last = { beganMs: 0, gotBytes: CHUNK_BYTES - 1 };
+    const [fast, stuck] = [peer('fast', 100, 0), peer('stuck', 1000, 3, last)];
+    for (const nowMs of [100, 200, 1100]) expect(help(fast, [stuck], nowMs)).toBeUndefined();
+    expect(takenBack).toEqual(['stuck 2', 'stuck 1']);
+    expect(help(fast, [stuck], 1101)).toBe(0);
+    fast.asked.set(0, 1101);
+    expect(help(fast, [stuck], 1102)).toBe(2);
+    expect(help(fast, [stuck], 1202)).toBe(1);
+  });
+
+  test('has all given back by one that never brought anything', () => {
+    const [fast, unknown] = [peer('fast', 100, 0), peer('unknown', 1000, 3)];
+    Object.assign(unknown.lane, { score: new PeerScore() });
+    help(fast, [unknown], 10);
+    expect(takenBack).toEqual(['unknown 0', 'unknown 1', 'unknown 2']);
   });
 
   test('repeats what a stranger was asked for, who cannot give back', () => {

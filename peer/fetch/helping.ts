@@ -56,19 +56,20 @@ export function claimHelp(supplier: Supplier, ports: HelpPorts, nowMs: number): 
       ports.plan.duplicate(unit, peer);
       return unit;
     }
-    if (helper.isIdle) latest = unitToTakeBack(helper, other, latest, ports, nowMs);
+    if (!helper.isIdle) continue;
+    const late = unitToTakeBack(helper, other, latest, ports, nowMs);
+    if (late?.supplier === other && other.lane.score.bytesPerSecond === undefined) takeBackAll(helper, other, ports, nowMs);
+    else latest = late;
   }
-  if (latest !== undefined) takeBack(latest, ports.catalog, nowMs);
+  latest?.supplier.takeBack(latest.unit, ports.catalog, nowMs);
   return undefined;
 }
 
-/** Of one that never brought anything, all that waits for it: whether it ever will, nobody knows. */
-function takeBack({ supplier, unit }: LateUnit, catalog: HelpPorts['catalog'], nowMs: number): void {
-  supplier.takeBack(unit, catalog, nowMs);
-  if (supplier.lane.score.bytesPerSecond !== undefined) return;
+/** All that a peer has not begun with which never brought anything: whether it ever will, nobody knows. */
+function takeBackAll({ peer }: Helper, supplier: Supplier, { plan, catalog }: HelpPorts, nowMs: number): void {
   const isBegun = supplier.lane.connection?.head?.gotBytes !== 0;
-  for (const [at, other] of [...supplier.asked.keys()].entries())
-    if (at > 0 || !isBegun) supplier.takeBack(other, catalog, nowMs);
+  for (const [at, unit] of [...supplier.asked.keys()].entries())
+    if ((at > 0 || !isBegun) && plan.mayDuplicate(unit, peer, nowMs)) supplier.takeBack(unit, catalog, nowMs);
 }
 
 /** Of what strangers were asked for, the last that is worth it; of what others were, what they are stuck with or mute about. */
@@ -81,12 +82,14 @@ function unitToDuplicate(helper: Helper, supplier: Supplier, ports: HelpPorts, n
     if (head === undefined) return undefined;
     const leftMs = leftOf(head, chunkBytes, nowMs);
     const isFaster = leftMs > BEGUN_LEFT_MS && helper.ownMs < HELP_FRACTION * leftMs;
-    const isStuck = head.gotBytes > 0 && (isFaster || isSlow || score.quietMs(head.sinceMs, nowMs) > QUIET_MS);
+    const isQuiet = score.quietMs(head.sinceMs, nowMs) > QUIET_MS;
+    const isStuck = head.gotBytes > 0 && (isFaster || isSlow || isQuiet);
     let isFirst = true;
     for (const unit of supplier.asked.keys()) {
       // Whoever is honest gives back at once what it has not begun with; what waits behind one that is stuck is as stuck.
       const isMute = supplier.isMute(unit, nowMs) && (head.gotBytes === 0 || isStuck);
-      if ((isMute || (isFirst && isStuck && helper.isIdle)) && plan.mayDuplicate(unit, helper.peer, nowMs)) return unit;
+      if ((isMute || (isFirst && isStuck && (isQuiet || helper.isIdle))) && plan.mayDuplicate(unit, helper.peer, nowMs))
+        return unit;
       isFirst = false;
     }
     return undefined;

@@ -1,7 +1,7 @@
 /**
  * Manifests, before the first chunk: asks the peers until one gives a manifest that the root confirms. A slow one holds up nobody.
  *
- * A peer whose manifest does not match the root is not asked again here; whether it serves chunks is for the download to find out.
+ * A peer whose manifest does not match the root is banned, for the steps that come after this one too.
  * Nothing a manifest claims is believed before its root was computed and compared.
  */
 import { chunkCount } from '../../common/core/chunks.js';
@@ -16,14 +16,18 @@ import type { ContentRef } from '../../common/wire/peer-lines.js';
 import type { Hasher } from '../hash/hasher.js';
 import type { PeerConnection } from '../net/peer-connection.js';
 import type { KnownPeers } from './known-peers.js';
+import { isDripping } from './peer-score.js';
 import { createRequestQueue } from './request-queue.js';
 import { type Lane, Swarm, type SwarmPorts } from './swarm.js';
 
 /** Milliseconds after which it is looked at whether a manifest still comes. */
 const MANIFEST_DEADLINE_MS = 10_500;
-/** Milliseconds after which another peer is asked besides, and how many at most. */
+/** Milliseconds of silence after which others are asked besides, as many as were asked before; and of a manifest that is on its way. */
+const SILENT_MS = 500;
 const HEDGE_MS = 2500;
-const ASKED_AT_ONCE_MAX_COUNT = 8;
+/** Peers that may be sending one manifest at a time: each takes its memory. Those that say nothing take none. */
+const SENDING_MAX_COUNT = 8;
+const ASKED_AT_ONCE_MAX_COUNT = 32;
 /** Manifests of a folder's files that are asked for at once. */
 const MANIFESTS_AT_ONCE_COUNT = 64;
 const TICK_MS = 200;
@@ -38,6 +42,8 @@ export interface ManifestWish {
 /** The search for one manifest. */
 interface Search {
   readonly asked: Set<Lane>;
+  /** Those of them that have not answered yet. */
+  readonly open: Set<Lane>;
   /** A peer answered that it does not have it. */
   isRefused: boolean;
   /** Why the last wrong one was wrong. */
@@ -88,7 +94,7 @@ export class MetadataFetch {
    * Throws `NETWORK` where nobody could be asked, `VERIFY_FAILED` where only wrong ones came, and what `stop` was given.
    */
   async manifest(wish: ManifestWish): Promise<Manifest | undefined> {
-    const search: Search = { asked: new Set(), isRefused: false, wrong: undefined, isOver: false };
+    const search: Search = { asked: new Set(), open: new Set(), isRefused: false, wrong: undefined, isOver: false };
     const found = await this.#search(wish, search).finally(() => {
       search.isOver = true;
     });
@@ -147,10 +153,30 @@ export class MetadataFetch {
           },
           (error: unknown) => end(() => reject(error)),
         );
-        if (askingCount < ASKED_AT_ONCE_MAX_COUNT) timer = this.#ports.clock.setTimer('next manifest', HEDGE_MS, begin);
+      };
+      let begunMs = this.#ports.clock.nowMs();
+      const look = () => {
+        timer = this.#ports.clock.setTimer('next manifest', SILENT_MS, () => {
+          const nowMs = this.#ports.clock.nowMs();
+          if (this.#isMoreToAsk(search, begunMs, nowMs)) {
+            for (let more = Math.min(askingCount, ASKED_AT_ONCE_MAX_COUNT - askingCount); more > 0; more -= 1) begin();
+            begunMs = nowMs;
+          }
+          look();
+        });
       };
       begin();
+      look();
     });
+  }
+
+  /** Whether those that were asked, the last of them at `begunMs`, do not look as if one of them answered soon. */
+  #isMoreToAsk({ open }: Search, begunMs: number, nowMs: number): boolean {
+    const heads = [...open].flatMap(({ connection }) => connection?.head ?? []);
+    const sendingCount = heads.filter((head) => !isDripping(head, nowMs)).length;
+    // Whoever answers others that came before is not silent.
+    const isSilent = sendingCount === 0 && heads.every(({ sinceMs }) => nowMs - sinceMs >= SILENT_MS);
+    return heads.length > 0 && sendingCount < SENDING_MAX_COUNT && (isSilent || nowMs - begunMs >= HEDGE_MS);
   }
 
   async #askInTurn(wish: ManifestWish, search: Search): Promise<Manifest | undefined> {
@@ -158,7 +184,8 @@ export class MetadataFetch {
       const lane = await this.#laneFor(search);
       if (lane === undefined) return undefined;
       try {
-        return await this.#ask(lane, wish);
+        search.open.add(lane);
+        return await this.#ask(lane, wish).finally(() => search.open.delete(lane));
       } catch (error) {
         const shoal = asShoalError(error);
         if (shoal.fault !== 'remote') throw shoal;
@@ -170,6 +197,7 @@ export class MetadataFetch {
   #noteFailure(lane: Lane, search: Search, error: ShoalError): void {
     if (error.code === 'VERIFY_FAILED') {
       search.wrong = error;
+      lane.isLiar = true;
       this.#swarm.ban(lane, error.message);
     } else if (isGone(lane) || error.code === 'BUSY' || error.code === 'LIMIT') {
       // It may well have it: asked again after its rest, until it is given up.

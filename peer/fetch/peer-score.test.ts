@@ -80,6 +80,24 @@ describe('peer score', () => {
     expect(judge(4096 * 11, 10_001)).toBe('slow');
   });
 
+  test('MP5: what came at first speaks for a reply for ten seconds, and no longer: one that stops at the last byte is dead then', () => {
+    const score = new PeerScore();
+    const head = { sinceMs: 0, gotBytes: CHUNK_BYTES - 1 };
+    for (let nowMs = 250; nowMs <= 10_250; nowMs += 250) expect(score.judge(head, CHUNK_BYTES, nowMs)).not.toBe('dead');
+    expect(score.quietMs(0, 10_250)).toBe(10_000);
+    // Enough had come at the first look, and nothing since.
+    expect(score.judge(head, CHUNK_BYTES, 10_251)).toBe('dead');
+    // The next request has its own time.
+    expect(score.judge({ sinceMs: 10_300, gotBytes: 0 }, CHUNK_BYTES, 10_301)).toBe('ok');
+    expect(score.quietMs(10_300, 10_301)).toBe(1);
+  });
+
+  test('a slow line is dead at no time, however long a chunk takes', () => {
+    const score = new PeerScore();
+    for (let nowMs = 250; nowMs <= 100_000; nowMs += 250)
+      expect(score.judge({ sinceMs: 0, gotBytes: nowMs * 5 }, CHUNK_BYTES, nowMs)).not.toBe('dead');
+  });
+
   test('NW4: the deadline follows the rate, from 5 to 15 seconds', () => {
     const isOk = (score: PeerScore, ageMs: number) => score.judge({ sinceMs: 0, gotBytes: 0 }, CHUNK_BYTES, ageMs) === 'ok';
     const fast = scoreAt(1e8);

@@ -47,10 +47,19 @@ const FIRST_WINDOW_MS = 2;
 
 export type HeadVerdict = 'ok' | 'slow' | 'dead';
 
-/** How much of the oldest open request was there, and when that was seen first. */
-interface HeadMark {
+/** The oldest open request: since when it is that, and how much of it is there. */
+export interface Head {
   readonly sinceMs: number;
   readonly gotBytes: number;
+}
+
+/** Whether a reply comes so slowly that it is as good as none. */
+export function isDripping({ sinceMs, gotBytes }: Head, nowMs: number): boolean {
+  return (gotBytes * 1000) / Math.max(1, nowMs - sinceMs) < RATE_MIN_BYTES_PER_SECOND;
+}
+
+/** How much of the oldest open request was there, and when that was seen first. */
+interface HeadMark extends Head {
   readonly atMs: number;
 }
 
@@ -164,7 +173,7 @@ export class PeerScore {
    * Judges the oldest open request: `slow` may be helped by another peer, `dead` is to be cut off. To be called now and then: it sees only
    * so how long nothing came.
    */
-  judge(head: { readonly sinceMs: number; readonly gotBytes: number }, chunkBytes: number, nowMs: number): HeadVerdict {
+  judge(head: Head, chunkBytes: number, nowMs: number): HeadVerdict {
     const { sinceMs, gotBytes } = head;
     const isNew = this.#progress?.sinceMs !== sinceMs;
     if (isNew || this.#heard?.gotBytes !== gotBytes) this.#heard = { sinceMs, gotBytes, atMs: gotBytes === 0 ? sinceMs : nowMs };

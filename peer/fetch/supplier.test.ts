@@ -15,6 +15,7 @@ beforeEach(() => {
     isDialing: false,
     isLiar: false,
     isSelf: false,
+    namedBy: 'link',
     turn: 0,
     isBudgeted: false,
   });

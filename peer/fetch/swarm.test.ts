@@ -67,11 +67,14 @@ describe('swarm', () => {
     await turn();
     const dialedFirst = dialer.dialed.length;
     expect(dialedFirst).toBe(32);
-    for (const lane of lanes.slice(0, 3)) swarm.ban(lane, 'it lied');
+    // Named last, and yet among the first: it is the only one where it is.
+    expect(dialer.dialed).toContain('10.0.0.7:1');
+    for (const lane of lanes.filter(({ address }) => address.ip === '10.0.0.9').slice(0, 3)) swarm.ban(lane, 'it lied');
+    swarm.add([at('10.0.0.7', 2)], LINK_SOURCE);
     swarm.dialSome();
     await turn();
     const later = dialer.dialed.slice(dialedFirst);
-    expect(later).toEqual(['10.0.0.7:1']);
+    expect(later).toEqual(['10.0.0.7:2']);
     swarm.add([at('10.0.0.9', 9999)], LINK_SOURCE);
     swarm.dialSome();
     await turn();

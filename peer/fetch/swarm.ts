@@ -7,14 +7,16 @@
  */
 import { asShoalError, protocolError, ShoalError, systemCode } from '../../common/core/errors.js';
 import { LOOKUP_ROWS_MAX_COUNT } from '../../common/core/limits.js';
-import { formatPeerAddress, isLoopback, type PeerAddress } from '../../common/core/peer-address.js';
+import { formatPeerAddress, type PeerAddress } from '../../common/core/peer-address.js';
 import type { Clock } from '../../common/ports/clock.js';
 import type { Dialer } from '../../common/ports/net.js';
 import type { Random } from '../../common/ports/random.js';
 import type { SlotMemory } from '../hash/slot-memory.js';
 import { PeerConnection } from '../net/peer-connection.js';
 import type { ConnectionsWatch } from '../net/reply-times.js';
+import { BanList } from './ban-list.js';
 import { DialBudget } from './dial-budget.js';
+import { dialOrder } from './dial-order.js';
 import { LINK_SOURCE, SEEN_SOURCE } from './known-peers.js';
 import { PeerScore } from './peer-score.js';
 
@@ -27,8 +29,6 @@ const DIAL_TIMEOUT_MS = 5000;
 const PARTED_REST_MS = 30_000;
 /** Milliseconds after which it is looked at whether there is a file handle again. */
 const HANDLES_REST_MS = 200;
-/** Bad peers of one IP address after which its other ports are not taken any more. */
-const STRIKES_MAX_COUNT = 3;
 
 export interface SwarmPorts {
   readonly dialer: Dialer;
@@ -37,6 +37,8 @@ export interface SwarmPorts {
   readonly slots: Pick<SlotMemory, 'take' | 'release' | 'whenFree' | 'wakeNext'>;
   /** How often addresses may be dialed that trackers name; default one of its own. */
   readonly budget?: DialBudget;
+  /** Who lied before; default one of its own. */
+  readonly bans?: BanList;
   /** Hears where the time of each connection goes. */
   readonly watch?: ConnectionsWatch;
 }
@@ -53,6 +55,8 @@ export interface Lane {
   readonly key: string;
   readonly address: PeerAddress;
   readonly score: PeerScore;
+  /** The source that named it first. */
+  readonly namedBy: string;
   /** How many its source had named before it: those of all sources are dialed in turn. */
   readonly turn: number;
   /** Whether only trackers speak for it, so that the budget counts. */
@@ -69,9 +73,9 @@ export class Swarm {
   readonly #events: SwarmEvents;
   readonly #lanes = new Map<string, Lane>();
   readonly #connected = new Set<Lane>();
-  readonly #strikes = new Map<string, number>();
   readonly #namedCounts = new Map<string, number>();
   readonly #budget: DialBudget;
+  readonly #bans: BanList;
   /** Connections that are being made. */
   readonly #dialing = new Set<AbortController>();
   #isClosed = false;
@@ -80,6 +84,7 @@ export class Swarm {
     this.#ports = ports;
     this.#events = events;
     this.#budget = ports.budget ?? new DialBudget();
+    this.#bans = ports.bans ?? new BanList();
   }
 
   get lanes(): readonly Lane[] {
@@ -127,19 +132,23 @@ export class Swarm {
       const known = this.#lanes.get(key);
       known?.score.revive(nowMs);
       if (known !== undefined && !isBudgeted) known.isBudgeted = false;
-      const isStruck = (this.#strikes.get(address.ip) ?? 0) >= STRIKES_MAX_COUNT;
+      const isBanned = this.#bans.isBanned(address);
       const turn = this.#namedCounts.get(source) ?? 0;
-      if (known !== undefined || isStruck || turn >= shareCount) continue;
+      // A banned one is known as such, so that it can be said that all lied.
+      if (known !== undefined || (this.#bans.isStruck(address.ip) && !isBanned) || turn >= shareCount) continue;
       this.#namedCounts.set(source, turn + 1);
+      const score = new PeerScore();
+      if (isBanned) score.lied();
       this.#lanes.set(key, {
         key,
         address,
-        score: new PeerScore(),
+        score,
+        namedBy: source,
         turn,
         isBudgeted,
         connection: undefined,
         isDialing: false,
-        isLiar: false,
+        isLiar: this.#bans.isLiar(address),
         isSelf: false,
       });
     }
@@ -150,11 +159,8 @@ export class Swarm {
   dialSome(): void {
     const roomCount = CONNECTIONS_MAX_COUNT - this.#connected.size - this.#dialing.size;
     if (roomCount <= 0 || this.#isClosed) return;
-    const ready = this.#ready();
-    // Who was never tried comes first, then who rested longest: addresses that lead nowhere keep nobody from being reached.
-    const sinceMs = ({ score }: Lane) => Math.max(0, score.restUntilMs);
-    ready.sort((left, right) => sinceMs(left) - sinceMs(right) || left.turn - right.turn);
-    for (const lane of ready.slice(0, roomCount)) void this.#dial(lane);
+    const busy = this.lanes.filter((lane) => lane.connection !== undefined || lane.isDialing);
+    for (const lane of dialOrder(this.#ready(), busy).slice(0, roomCount)) void this.#dial(lane);
   }
 
   /** Ends the connection to a peer that did nothing wrong, to make room for another; it rests for a while. */
@@ -185,20 +191,13 @@ export class Swarm {
     if (lane.score.isBanned) return;
     lane.score.lied();
     const connection = this.#disconnect(lane);
-    this.#strike(lane.address.ip);
+    this.#bans.ban(lane.address, lane.isLiar);
+    // Past the limit, what else is known from there is banned too, but for those that are connected and did nothing wrong.
+    if (this.#bans.isStruck(lane.address.ip))
+      for (const other of this.#lanes.values())
+        if (other.connection === undefined && this.#bans.isStruck(other.address.ip)) other.score.lied();
     connection?.close(protocolError(`Peer ${lane.key} is banned: ${reason}.`));
     this.#events.banned(lane, reason);
-  }
-
-  /** Counts a liar against its IP address; past the limit, those of its ports that are not connected are banned too. */
-  #strike(ip: string): void {
-    if (isLoopback(ip)) return;
-    const strikeCount = (this.#strikes.get(ip) ?? 0) + 1;
-    this.#strikes.set(ip, strikeCount);
-    if (strikeCount < STRIKES_MAX_COUNT) return;
-    for (const lane of this.#lanes.values()) {
-      if (lane.address.ip === ip && lane.connection === undefined) lane.score.lied();
-    }
   }
 
   /** Ends all connections, and gives up those that are being made. Idempotent. */

@@ -10,6 +10,7 @@ import { hashFunction } from '../../common/node/hash.js';
 import type { Clock } from '../../common/ports/clock.js';
 import type { ByteStream, Dialer, StreamHandlers } from '../../common/ports/net.js';
 import type { Random } from '../../common/ports/random.js';
+import { BanList } from '../fetch/ban-list.js';
 import { Catalog } from '../fetch/catalog.js';
 import { DialBudget } from '../fetch/dial-budget.js';
 import { Download } from '../fetch/download.js';
@@ -86,7 +87,7 @@ export class SimFetch {
   async run(): Promise<DownloadReport> {
     const { clock, random } = this.#ports;
     const { root, bytes, hashName } = this.#content;
-    const ports = { dialer: this.#dialer(), clock, random, slots: this.slots, budget: new DialBudget() };
+    const ports = { dialer: this.#dialer(), clock, random, slots: this.slots, budget: new DialBudget(), bans: new BanList() };
     const told = {
       peerFailed: (address: string) => void this.failed.push(address),
       peerBanned: (address: string) => void this.banned.push(address),
