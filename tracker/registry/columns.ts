@@ -37,6 +37,25 @@ export class WideColumn {
   }
 }
 
+/** Anything that is no number. What was never set is what the column says. */
+export class ListColumn<T> {
+  readonly #none: T;
+  readonly #pages: T[][] = [];
+
+  constructor(none: T) {
+    this.#none = none;
+  }
+
+  get(row: number): T {
+    return this.#pages[row >>> PAGE_BITS]?.[row & PLACE_MASK] ?? this.#none;
+  }
+
+  set(row: number, value: T): void {
+    while (this.#pages.length <= row >>> PAGE_BITS) this.#pages.push(new Array<T>(PAGE_ROWS_COUNT).fill(this.#none));
+    (this.#pages[row >>> PAGE_BITS] as T[])[row & PLACE_MASK] = value;
+  }
+}
+
 /** Ids of rows, from 1 on: 0 is none. What was given back is taken again first, so that columns stay as short as they can. */
 export class RowIds {
   #free: number[] = [];

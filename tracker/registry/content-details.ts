@@ -2,6 +2,7 @@
  * What peers told of contents beyond name, size and root: media type and checksum, the last told. Most contents have neither, and many
  * have the same type, so both stand beside the contents and not in them.
  */
+import { SplitMap } from './split-map.js';
 
 export interface Details {
   readonly type: string | undefined;
@@ -11,9 +12,12 @@ export interface Details {
 /** Different types of which one text is kept for all that have it. Stranger ones are kept with each. */
 const SHARED_TYPES_MAX_COUNT = 1000;
 
+/** Rows are numbers in a row. */
+const rowHash = (content: number): number => content;
+
 export class ContentDetails {
-  readonly #types = new Map<number, string>();
-  readonly #checksums = new Map<number, string>();
+  readonly #types = new SplitMap<number, string>(rowHash);
+  readonly #checksums = new SplitMap<number, string>(rowHash);
   readonly #shared = new Map<string, string>();
 
   has(content: number): boolean {

@@ -10,14 +10,16 @@ import type { FileName } from '../../common/core/file-name.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { Random } from '../../common/ports/random.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
-import { IntColumn, RowIds, WideColumn } from './columns.js';
+import { IntColumn, ListColumn, RowIds, WideColumn } from './columns.js';
 import { ContentDetails } from './content-details.js';
+import { EntryTable } from './entry-table.js';
 import { FewPools } from './few.js';
 import type { HeldContent, HoldingTable } from './holding.js';
 import { NameIndex } from './name-index.js';
 import { ownText } from './own-text.js';
-import { RootColumn, wordsOf } from './root-column.js';
-import { RootTable } from './root-table.js';
+import { RootColumn, type RootWords, wordsOf } from './root-column.js';
+import { rootTable } from './root-table.js';
+import { textHash } from './text-hash.js';
 
 /** What tells a content from others. */
 export interface ContentIdentity {
@@ -31,9 +33,9 @@ export class ContentTable {
   readonly details = new ContentDetails();
   readonly #holdings: HoldingTable;
   readonly #ids = new RowIds();
-  readonly #names: FileName[] = ['' as FileName];
+  readonly #names = new ListColumn('' as FileName);
   /** The source that brought each up. */
-  readonly #creators: string[] = [''];
+  readonly #creators = new ListColumn('');
   readonly #sizeBytes = new WideColumn();
   readonly #hasRoot = new IntColumn();
   readonly #roots = new RootColumn();
@@ -45,15 +47,16 @@ export class ContentTable {
   readonly #rootSlot = new IntColumn();
   readonly #complete = new IntColumn();
   readonly #partial = new IntColumn();
-  readonly #byName = new Map<FileName, number>();
-  readonly #byRoot: RootTable;
+  readonly #byName: EntryTable<FileName>;
+  readonly #byRoot: EntryTable<RootWords>;
+  #nameCount = 0;
   readonly #namePools: FewPools;
   readonly #rootPools: FewPools;
   readonly #holders: FewPools;
 
   constructor(ports: { readonly random: Random }, holdings: HoldingTable) {
     this.#holdings = holdings;
-    const groupOf = (content: number): string => this.#creators[content] ?? '';
+    const groupOf = (content: number): string => this.#creators.get(content);
     // Contents are fair by who brought them up; those of a name are found by size and root, those of a root (several names) not at all.
     this.#namePools = new FewPools({ groupOf, keyOf: (content) => this.#keyOf(content), ...slotIn(this.#nameSlot) });
     this.#rootPools = new FewPools({ groupOf, keyOf: (content) => content, ...slotIn(this.#rootSlot) });
@@ -64,44 +67,49 @@ export class ContentTable {
       keyOf: (holding) => holdings.peerSlotOf(holding),
       ...slotIn(holdings.poolSlot),
     });
-    this.#byRoot = new RootTable(ports, this.#roots, (few) => this.#rootPools.first(few));
+    this.#byRoot = rootTable(ports, this.#roots, (few) => this.#rootPools.first(few));
+    const hash = textHash(ports.random);
+    const nameOf = (few: number): FileName => this.nameOf(this.#namePools.first(few));
+    this.#byName = new EntryTable({
+      hashOf: (name) => hash(name),
+      isOf: (few, name) => nameOf(few) === name,
+    });
   }
 
   get nameCount(): number {
-    return this.#byName.size;
+    return this.#nameCount;
   }
 
   /** The content's id, or 0. */
   find({ name, sizeBytes, root }: ContentIdentity): number {
     const few = this.#byName.get(name);
-    if (few === undefined) return 0;
     // The usual case, one content of the name, without making its key.
     if (few < 0) return this.#namePools.find(few, contentKey(sizeBytes, root));
-    if (this.#sizeBytes.get(few) !== sizeBytes || (this.#hasRoot.get(few) === 1) !== (root !== undefined)) return 0;
+    if (few === 0 || this.#sizeBytes.get(few) !== sizeBytes || (this.#hasRoot.get(few) === 1) !== (root !== undefined)) return 0;
     return root === undefined || this.#roots.is(few, wordsOf(root)) ? few : 0;
   }
 
   /** Up to `count` contents of a name or a root, fairly by who brought them up. */
   sample(ref: ContentRef, count: number, random: Random): number[] {
-    if (ref.by === 'name') return this.#namePools.sample(this.#byName.get(ref.name) ?? 0, count, random);
+    if (ref.by === 'name') return this.#namePools.sample(this.#byName.get(ref.name), count, random);
     return this.#rootPools.sample(this.#byRoot.get(wordsOf(ref.root)), count, random);
   }
 
   /** The id of a name in the index; the name must have a content. */
   idOfName(name: FileName): number {
-    return this.#nameId.get(this.#namePools.first(this.#byName.get(name) ?? 0));
+    return this.#nameId.get(this.#namePools.first(this.#byName.get(name)));
   }
 
   /** All contents of a name, in no order that means anything. */
   ofName(name: FileName): number[] {
-    return [...this.#namePools.items(this.#byName.get(name) ?? 0)];
+    return [...this.#namePools.items(this.#byName.get(name))];
   }
 
   /** Up to `maxCount` contents of a name behind a serial number, in the order in which they became known. */
   pageOfName(name: FileName, serial: number, maxCount: number): number[] {
     let page: number[] = [];
     let lastSerial = Number.POSITIVE_INFINITY;
-    for (const content of this.#namePools.items(this.#byName.get(name) ?? 0)) {
+    for (const content of this.#namePools.items(this.#byName.get(name))) {
       if (this.serialOf(content) <= serial || this.serialOf(content) >= lastSerial) continue;
       page.push(content);
       if (page.length < 2 * maxCount) continue;
@@ -114,17 +122,16 @@ export class ContentTable {
 
   /** How many contents of a name a source has brought up, where there are several. */
   countBy(source: string, name: FileName): number {
-    return this.#namePools.groupSize(this.#byName.get(name) ?? 0, source);
+    return this.#namePools.groupSize(this.#byName.get(name), source);
   }
 
   /** Adds what `find` did not find. */
   add({ name, sizeBytes, root }: ContentIdentity, creator: string): number {
     const id = this.#ids.take();
-    const few = this.#byName.get(name);
-    const first = few === undefined ? 0 : this.#namePools.first(few);
-    const kept = first === 0 ? ownText(name) : (this.#names[first] as FileName);
-    this.#names[id] = kept;
-    this.#creators[id] = creator;
+    const first = this.#namePools.first(this.#byName.get(name));
+    const kept = first === 0 ? ownText(name) : this.nameOf(first);
+    this.#names.set(id, kept);
+    this.#creators.set(id, creator);
     this.#sizeBytes.set(id, sizeBytes);
     this.#nameId.set(id, first === 0 ? this.names.add(kept) : this.#nameId.get(first));
     this.#lastSerial += 1;
@@ -135,31 +142,34 @@ export class ContentTable {
       this.#roots.set(id, words);
       this.#byRoot.update(words, (entry) => this.#rootPools.add(entry, id));
     }
-    this.#byName.set(kept, this.#namePools.add(few ?? 0, id));
+    this.#byName.update(kept, (few) => this.#namePools.add(few, id));
+    if (first === 0) this.#nameCount += 1;
     return id;
   }
 
   /** Removes a content without holdings. */
   remove(id: number): void {
-    const name = this.nameOf(id);
-    const few = this.#namePools.remove(this.#byName.get(name) ?? 0, id);
-    if (few !== 0) {
-      this.#byName.set(name, few);
-    } else {
-      this.#byName.delete(name);
+    let isNameLeft = true;
+    this.#byName.update(this.nameOf(id), (few) => {
+      const left = this.#namePools.remove(few, id);
+      isNameLeft = left !== 0;
+      return left;
+    });
+    if (!isNameLeft) {
+      this.#nameCount -= 1;
       this.names.remove(this.#nameId.get(id));
     }
     if (this.#hasRoot.get(id) === 1) {
       this.#byRoot.update(wordsOf(this.#roots.get(id)), (entry) => this.#rootPools.remove(entry, id));
     }
     this.details.forget(id);
-    this.#names[id] = '' as FileName;
-    this.#creators[id] = '';
+    this.#names.set(id, '' as FileName);
+    this.#creators.set(id, '');
     this.#ids.giveBack(id);
   }
 
   nameOf(id: number): FileName {
-    return this.#names[id] as FileName;
+    return this.#names.get(id);
   }
 
   serialOf(id: number): number {

@@ -22,8 +22,8 @@ export interface RecordLimits {
 }
 
 export class Records {
-  readonly peers = new PeerTable();
-  readonly holdings = new HoldingTable(this.peers);
+  readonly peers: PeerTable;
+  readonly holdings: HoldingTable;
   readonly contents: ContentTable;
   readonly quotas: SourceQuotas;
   readonly handedOut = new HandedOut();
@@ -31,6 +31,8 @@ export class Records {
 
   constructor(ports: { readonly random: Random }, ttlTicks: number, limits: RecordLimits) {
     this.ttlTicks = ttlTicks;
+    this.peers = new PeerTable(ports);
+    this.holdings = new HoldingTable(this.peers);
     this.contents = new ContentTable(ports, this.holdings);
     this.quotas = new SourceQuotas(limits.entriesMaxCount, limits.sourceEntriesMaxCount);
   }

@@ -43,19 +43,16 @@ export class RootColumn {
     for (let word = 0; word < ROOT_WORDS_COUNT; word += 1) if (page[at + word] !== words[word]) return false;
     return true;
   }
-
-  /** A number of 32 bits, from factors that nobody else knows: who chooses roots cannot choose where they fall. */
-  hash(row: number, factors: RootWords): number {
-    const page = this.#pages[row >>> PAGE_BITS]?.words;
-    const at = (row & PLACE_MASK) * ROOT_WORDS_COUNT;
-    return page === undefined ? 0 : hashWords(page, at, factors);
-  }
 }
 
-export function hashWords(words: RootWords, at: number, factors: RootWords): number {
+/** A number of 32 bits, all of them good, from factors that nobody else knows: who chooses roots cannot choose where they fall. */
+export function hashWords(words: RootWords, factors: RootWords): number {
   let sum = 0;
   for (let word = 0; word < ROOT_WORDS_COUNT; word += 1) {
-    sum = (sum + Math.imul(words[at + word] as number, factors[word] as number)) | 0;
+    sum = (sum + Math.imul(words[word] as number, factors[word] as number)) | 0;
   }
-  return sum >>> 0;
+  // Of the sum the upper bits are good; MurmurHash3 ends in the same way, so that they come to all.
+  sum = Math.imul(sum ^ (sum >>> 16), 0x85ebca6b);
+  sum = Math.imul(sum ^ (sum >>> 13), 0xc2b2ae35);
+  return sum ^ (sum >>> 16);
 }

@@ -4,12 +4,12 @@ import { type ContentRoot, parseContentRoot } from '../../common/core/root.js';
 import { anyRoot } from '../../common/testkit/arbitraries.js';
 import { seededRandom } from '../testkit/manual-ports.js';
 import { RootColumn, wordsOf } from './root-column.js';
-import { RootTable } from './root-table.js';
+import { rootTable } from './root-table.js';
 
 /** An entry is a row of the column. */
 function tableWith(seed: number) {
   const roots = new RootColumn();
-  return { roots, table: new RootTable({ random: seededRandom(seed) }, roots, (entry) => entry) };
+  return { roots, table: rootTable({ random: seededRandom(seed) }, roots, (entry) => entry) };
 }
 
 describe('root table', () => {

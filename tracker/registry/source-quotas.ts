@@ -3,6 +3,7 @@
  */
 import { ShoalError } from '../../common/core/errors.js';
 import { TRACKER_SMALL_SOURCE_ENTRIES_COUNT } from '../../common/core/limits.js';
+import { lightHash, SplitMap } from './split-map.js';
 
 export interface SourceQuota {
   readonly source: string;
@@ -10,7 +11,7 @@ export interface SourceQuota {
 }
 
 export class SourceQuotas {
-  readonly #bySource = new Map<string, SourceQuota>();
+  readonly #bySource = new SplitMap<string, SourceQuota>(lightHash);
   readonly #totalMax: number;
   readonly #sourceMax: number;
   #total = 0;
