@@ -140,7 +140,8 @@ export class TrackerLogic {
   }
 
   #info({ content, maxCount }: Request<'INFO'>, nowMs: number, room: ReplyRoom): string {
-    return replyOfRows(this.#registry.info(content, maxCount ?? PAGE_ROWS_DEFAULT_COUNT, nowMs), room, formatContentRow);
+    const page = { maxCount: maxCount ?? PAGE_ROWS_DEFAULT_COUNT, maxBytes: room.maxBytes };
+    return replyOfRows(this.#registry.info(content, page, nowMs), room, formatContentRow);
   }
 
   #contents(request: Request<'SEARCH' | 'LIST'>, nowMs: number, { maxBytes }: ReplyRoom): string {

@@ -148,8 +148,9 @@ export const INDEX_SEQUENCES_KEPT_COUNT = 32_768;
 export const INDEX_SOURCE_REQUESTS_COUNT = 10_000;
 export const INDEX_UNPROVEN_REQUESTS_COUNT = 1000;
 
-/** Requests that a search counts as: it may take a hundred times as long as one of these. */
+/** Requests that a search counts as, and one of INFO, LIST or PEERS: it may take that many times as long as one of these. */
 export const INDEX_SEARCH_REQUESTS_COUNT = 100;
+export const INDEX_PAGE_REQUESTS_COUNT = 10;
 
 /** Sources whose rate is counted apart; more of them share what they may ask. Fixed memory: 1 MiB for each kind of rate. */
 export const INDEX_RATE_SLOTS_COUNT = 65_536;

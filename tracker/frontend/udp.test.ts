@@ -5,6 +5,7 @@ import { ShoalError } from '../../common/core/errors.js';
 import {
   INDEX_COOKIE_SLOT_MS,
   INDEX_DATAGRAM_MAX_BYTES,
+  INDEX_PAGE_REQUESTS_COUNT,
   INDEX_SEARCH_REQUESTS_COUNT,
   INDEX_SOURCE_REQUESTS_COUNT,
   INDEX_UNPROVEN_REQUESTS_COUNT,
@@ -237,22 +238,26 @@ describe('UD7: the UDP index in a flood', () => {
     expect(share).toBeGreaterThanOrEqual(0.95);
   });
 
-  test('searches count as many requests, and who is unproven gets none done', async () => {
+  test.each([
+    ['SEARCH a', INDEX_SEARCH_REQUESTS_COUNT],
+    ['LIST', INDEX_PAGE_REQUESTS_COUNT],
+    ['PEERS', INDEX_PAGE_REQUESTS_COUNT],
+    ['INFO a', INDEX_PAGE_REQUESTS_COUNT],
+  ])('OV3: %s counts as %d requests, and who is unproven gets none done', async (line, weight) => {
     const world = await DatagramWorld.start();
     const peer = await world.stranger('10.0.0.7');
-    expect(await peer.ask('Q', 'SEARCH nothing-that-is-here max=1')).toMatch(/^E DENIED cookie=/);
+    expect(await peer.ask('Q', `${line} max=1`)).toMatch(/^E DENIED cookie=/);
     await peer.askProven('R', 'a 6 *:5000');
     const before = peer.received.length;
-    const text = `SEARCH a cookie=${peer.cookie}`;
-    // A cheap request leaves less than a search's worth at the end.
+    const text = `${line} cookie=${peer.cookie}`;
+    // A cheap request leaves less than one's worth at the end.
     peer.send(datagramOf('S', ZEROS, `nothing cookie=${peer.cookie}`));
-    for (let at = 0; at < 2 * (INDEX_SOURCE_REQUESTS_COUNT / INDEX_SEARCH_REQUESTS_COUNT); at += 1)
-      peer.send(datagramOf('Q', ZEROS, text));
+    for (let at = 0; at < 2 * (INDEX_SOURCE_REQUESTS_COUNT / weight); at += 1) peer.send(datagramOf('Q', ZEROS, text));
     await world.clock.run({ untilMs: world.clock.nowMs() + 10 });
     const replies = peer.received.slice(before).map((bytes) => bytes.toString('utf8', 9));
     const [done, busy] = [/^OK 1\n/, /^BUSY /].map((pattern) => replies.filter((reply) => pattern.test(reply)).length);
-    expect(done).toBeGreaterThanOrEqual(INDEX_SOURCE_REQUESTS_COUNT / INDEX_SEARCH_REQUESTS_COUNT - 2);
-    expect(done).toBeLessThanOrEqual(INDEX_SOURCE_REQUESTS_COUNT / INDEX_SEARCH_REQUESTS_COUNT);
+    expect(done).toBeGreaterThanOrEqual(INDEX_SOURCE_REQUESTS_COUNT / weight - 2);
+    expect(done).toBeLessThanOrEqual(INDEX_SOURCE_REQUESTS_COUNT / weight);
     expect(busy).toBeGreaterThan(0);
     await world.tracker.close();
   });

@@ -9,6 +9,7 @@
 import { ShoalError } from '../../common/core/errors.js';
 import {
   INDEX_DATAGRAM_MAX_BYTES,
+  INDEX_PAGE_REQUESTS_COUNT,
   INDEX_SEARCH_REQUESTS_COUNT,
   INDEX_SOURCE_REQUESTS_COUNT,
   INDEX_UNPROVEN_REPLY_RATIO,
@@ -28,7 +29,7 @@ import {
   type RequestDatagram,
 } from '../../common/wire/index-datagrams.js';
 import { formatLease } from '../../common/wire/tracker-replies.js';
-import { parseTrackerRequest } from '../../common/wire/tracker-requests.js';
+import { parseTrackerRequest, type TrackerVerb } from '../../common/wire/tracker-requests.js';
 import type { Source, TrackerLogic } from '../logic.js';
 import { CookieJar } from './cookie.js';
 import { LogGate } from './log-gate.js';
@@ -59,8 +60,13 @@ const CHANGES: Readonly<Record<string, 'puts' | 'takes'>> = {
   UNREGISTER: 'takes',
 };
 
-/** Requests that take more work than a forged one shall cause. */
-const COSTLY: readonly string[] = ['INFO', 'SEARCH', 'LIST', 'PEERS'];
+/** Requests that take more work than a forged one shall cause, and how many of the others each counts as. */
+const WEIGHTS: Partial<Record<TrackerVerb, number>> = {
+  INFO: INDEX_PAGE_REQUESTS_COUNT,
+  SEARCH: INDEX_SEARCH_REQUESTS_COUNT,
+  LIST: INDEX_PAGE_REQUESTS_COUNT,
+  PEERS: INDEX_PAGE_REQUESTS_COUNT,
+};
 
 /** A reply without its header and its last LF. */
 const ROOM = { maxBytes: INDEX_DATAGRAM_MAX_BYTES - INDEX_HEADER_BYTES };
@@ -155,8 +161,9 @@ export class UdpFrontend implements DatagramHandlers {
     try {
       const parsed = parseTrackerRequest(request.line);
       const change = CHANGES[parsed.verb];
-      if (!asked.isProven && (change !== undefined || COSTLY.includes(parsed.verb))) return undefined;
-      if (parsed.verb === 'SEARCH') this.#countSearch(asked);
+      if (!asked.isProven && (change !== undefined || WEIGHTS[parsed.verb] !== undefined)) return undefined;
+      const weight = WEIGHTS[parsed.verb];
+      if (weight !== undefined) this.#countHeavy(weight, asked);
       const stale = change && this.#staleReply(request, change, asked);
       return encodeReply(request.id, stale ?? logic.handle(parsed, asked.source, asked.nowMs, ROOM));
     } catch (error) {
@@ -175,10 +182,10 @@ export class UdpFrontend implements DatagramHandlers {
     return `${done} seq=${seen}\n`;
   }
 
-  /** Throws `BUSY` where the asker has searched too often. */
-  #countSearch({ source: { ip }, nowMs }: Asked): void {
-    if (isLoopback(ip) || this.#provenRates.take(sourceOf(ip), nowMs, INDEX_SEARCH_REQUESTS_COUNT - 1)) return;
-    throw new ShoalError('BUSY', 'remote', 'Your address searches too often over UDP; wait a second.');
+  /** Throws `BUSY` where the asker has asked too often for what takes so much work. */
+  #countHeavy(weight: number, { source: { ip }, nowMs }: Asked): void {
+    if (isLoopback(ip) || this.#provenRates.take(sourceOf(ip), nowMs, weight - 1)) return;
+    throw new ShoalError('BUSY', 'remote', 'Your address searches and lists too often over UDP; wait a second.');
   }
 
   #mayAsk(ip: string, isKnown: boolean, nowMs: number): boolean {

@@ -202,6 +202,11 @@ export class ContentTable {
     return this.#holders.items((isComplete ? this.#complete : this.#partial).get(id));
   }
 
+  /** How many those are, with what is past its lease. */
+  holderCount(id: number, isComplete: boolean): number {
+    return this.#holders.size((isComplete ? this.#complete : this.#partial).get(id));
+  }
+
   sampleHolders(id: number, isComplete: boolean, count: number, random: Random): number[] {
     return this.#holders.sample((isComplete ? this.#complete : this.#partial).get(id), count, random);
   }

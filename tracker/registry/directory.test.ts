@@ -1,9 +1,12 @@
 /** The lists of the registry while things come and go, and peers that hold nothing. That pages show what is there, the model tests. */
-import { describe, expect, test } from '@jest/globals';
+import { describe, expect, jest, test } from '@jest/globals';
 import { parseFileName } from '../../common/core/file-name.js';
 import { formatPeerAddress, parsePeerAddress } from '../../common/core/peer-address.js';
+import type { ContentInfo } from '../../common/wire/tracker-replies.js';
 import { seededRandom } from '../testkit/manual-ports.js';
 import type { DirectoryPage, PageRoom } from './directory.js';
+import { COUNTED_MAX_COUNT, LiveCounts } from './live-counts.js';
+import { Records } from './records.js';
 import { Registry, type RegistryOptions } from './registry.js';
 
 const TTL_MS = 60_000;
@@ -83,7 +86,54 @@ describe('the lists of the registry', () => {
     const pages = [...walk(100, (page) => bench.registry.list(page, 70_000))];
     expect(pages.map((rows) => rows.length)).toEqual([100, 100, 100, 100, 100]);
     expect(bench.registry.search('f', { maxCount: 1000, maxBytes: 1e6 }, 70_000).rows).toHaveLength(500);
-    expect(bench.registry.info({ by: 'name', name: parseFileName('f0') }, 10, 70_000)).toEqual([]);
+    expect(bench.registry.info({ by: 'name', name: parseFileName('f0') }, { maxCount: 10, maxBytes: 1e6 }, 70_000)).toEqual([]);
+  });
+
+  test('OV3: contents that very many have come in pages of bounded work, each once and with its count', () => {
+    const bench = new Bench();
+    const holderCount = 900;
+    for (let at = 0; at < 60; at += 1) {
+      for (let nth = 0; nth < holderCount; nth += 1) bench.register(`f${at}`, `10.0.${nth >> 8}.${nth & 255}:1`);
+    }
+    let looks = 0;
+    const isLive = Records.prototype.isLive;
+    const spy = jest.spyOn(Records.prototype, 'isLive').mockImplementation(function look(this: Records, ...given) {
+      looks += 1;
+      return isLive.apply(this, given);
+    });
+    const mostLooks: number[] = [];
+    const rows: ContentInfo[] = [];
+    for (const page of walk(100, (room) => bench.registry.list({ ...room, maxBytes: 8000 }, 0))) {
+      rows.push(...page);
+      mostLooks.push(looks);
+      looks = 0;
+    }
+    expect(rows.map(({ name, completeCount }) => `${name} ${completeCount}`).sort()).toEqual(
+      Array.from({ length: 60 }, (_, at) => `f${at} ${holderCount}`).sort(),
+    );
+    for (const page of walk(100, (room) => bench.registry.peers({ ...room, maxBytes: 8000 }, 0))) {
+      expect(page.every(({ fileCount }) => fileCount === 60)).toBe(true);
+      mostLooks.push(looks);
+      looks = 0;
+    }
+    // Three quarters of a look for each byte, and the row that they ended in.
+    expect(Math.max(...mostLooks)).toBeLessThanOrEqual(6000 + holderCount + 60);
+    spy.mockRestore();
+  });
+
+  test('OV3: of a content that more have than are counted, a bounded number is looked at', () => {
+    const records = { isLive: (holding: number) => holding % 2 === 0 };
+    let looks = 0;
+    function* holdings(): Iterable<number> {
+      for (let holding = 0; holding < 100_000; holding += 1) {
+        looks += 1;
+        yield holding;
+      }
+    }
+    const counts = new LiveCounts(records, 0, 64 * 1024);
+    expect(counts.count(holdings(), 100_000)).toBe(50_000);
+    expect(looks).toBeLessThanOrEqual(COUNTED_MAX_COUNT + 1);
+    expect(new LiveCounts({ isLive: (holding) => holding === 99_999 }, 0, 0).count(holdings(), 100_000)).toBe(1);
   });
 
   test('a small group is found among many peers, page by page', () => {

@@ -11,6 +11,7 @@ import { TRACKER_PAGE_PEERS_COUNT, TRACKER_SEARCH_BUDGET_BYTES } from '../../com
 import type { Random } from '../../common/ports/random.js';
 import type { ContentRef } from '../../common/wire/peer-lines.js';
 import type { ContentInfo, PeerInfo } from '../../common/wire/tracker-replies.js';
+import { LiveCounts } from './live-counts.js';
 import type { NamePage } from './name-index.js';
 import { type Peer, TICK_MS } from './peer.js';
 import type { Records } from './records.js';
@@ -52,13 +53,22 @@ export class Directory {
     this.#records = records;
   }
 
-  info(ref: ContentRef, maxCount: number, tick: number): ContentInfo[] {
+  /** Fewer rows than there are contents where counting their holders would take long. */
+  info(ref: ContentRef, { maxCount, maxBytes }: PageRoom, tick: number): ContentInfo[] {
     let rows: ContentInfo[] = [];
     for (let tries = 0; tries < INFO_TRIES_COUNT; tries += 1) {
+      const counts = new LiveCounts(this.#records, tick, maxBytes);
       const contents = this.#records.contents.sample(ref, maxCount, this.#random);
-      rows = contents.map((content) => this.#infoOf(content, tick)).filter((row) => row !== undefined);
-      if (rows.length === contents.length) break;
-      for (const content of contents) this.#removeEnded(content, tick);
+      const looked: number[] = [];
+      rows = [];
+      for (const content of contents) {
+        if (counts.isSpent) break;
+        looked.push(content);
+        const row = this.#infoOf(content, counts);
+        if (row !== undefined) rows.push(row);
+      }
+      if (rows.length === looked.length) break;
+      for (const content of looked) this.#removeEnded(content, tick);
     }
     return rows.sort((a, b) => b.completeCount - a.completeCount || b.partialCount - a.partialCount);
   }
@@ -77,6 +87,7 @@ export class Directory {
   peers(page: PageRoom & { readonly group?: string | undefined }, tick: number): DirectoryPage<PeerInfo> {
     const { peers, ttlTicks } = this.#records;
     const rows: PeerInfo[] = [];
+    const counts = new LiveCounts(this.#records, tick, page.maxBytes);
     let leftBytes = page.maxBytes;
     let last = page.after === undefined ? 0 : peerCursor(page.after);
     for (let looks = 0; ; looks += 1) {
@@ -85,8 +96,9 @@ export class Directory {
       const isWanted = page.group === undefined || peer.groupAt(tick, ttlTicks) === page.group;
       if (isWanted && this.#records.isPeerLive(peer, tick)) {
         leftBytes -= PEER_ROW_BYTES;
-        if (rows.length >= page.maxCount || (leftBytes < 0 && rows.length > 0)) return { rows, next: last.toString(36) };
-        rows.push(this.#peerInfo(peer, tick));
+        const isFull = rows.length >= page.maxCount || counts.isSpent || (leftBytes < 0 && rows.length > 0);
+        if (isFull) return { rows, next: last.toString(36) };
+        rows.push(this.#peerInfo(peer, counts, tick));
       }
       last = peer.serial;
       if (looks >= TRACKER_PAGE_PEERS_COUNT) return { rows, next: last.toString(36) };
@@ -95,17 +107,20 @@ export class Directory {
 
   #pageOf(page: PageRoom, tick: number, namesAfter: (afterId: number, maxCount: number) => NamePage): DirectoryPage<ContentInfo> {
     const rows: ContentInfo[] = [];
+    const counts = new LiveCounts(this.#records, tick, page.maxBytes);
     let leftBytes = page.maxBytes;
     let place = page.after === undefined ? { nameId: 1, serial: 0 } : placeOf(page.after);
     for (let tries = 0; tries < NAME_PAGES_MAX_COUNT; tries += 1) {
       // The name that the last page ended in is looked at again: it may have more.
       const { names, nextId } = namesAfter(place.nameId - 1, page.maxCount + 1);
       for (const { content, at } of this.#contentsOf(names, place, page.maxCount)) {
-        const row = this.#infoOf(content, tick);
-        if (row === undefined) continue;
-        leftBytes -= rowBytes(row);
-        if (rows.length >= page.maxCount || (leftBytes < 0 && rows.length > 0)) return { rows, next: formatPlace(place) };
-        rows.push(row);
+        if (counts.isSpent) return { rows, next: formatPlace(place) };
+        const row = this.#infoOf(content, counts);
+        if (row !== undefined) {
+          leftBytes -= rowBytes(row);
+          if (rows.length >= page.maxCount || (leftBytes < 0 && rows.length > 0)) return { rows, next: formatPlace(place) };
+          rows.push(row);
+        }
         place = at;
       }
       if (nextId === undefined) return { rows };
@@ -135,11 +150,12 @@ export class Directory {
   }
 
   /** A content with its holders; `undefined` where nobody has it any more. */
-  #infoOf(content: number, tick: number): ContentInfo | undefined {
-    const completeCount = this.#records.liveCount(content, true, tick);
-    const partialCount = this.#records.liveCount(content, false, tick);
-    if (completeCount + partialCount === 0) return undefined;
+  #infoOf(content: number, counts: LiveCounts): ContentInfo | undefined {
     const { contents } = this.#records;
+    const [completeCount = 0, partialCount = 0] = [true, false].map((isComplete) =>
+      counts.count(contents.holders(content, isComplete), contents.holderCount(content, isComplete)),
+    );
+    if (completeCount + partialCount === 0) return undefined;
     return { ...contents.show(content), completeCount, partialCount, ...contents.details.get(content) };
   }
 
@@ -151,12 +167,10 @@ export class Directory {
     }
   }
 
-  #peerInfo(peer: Peer, tick: number): PeerInfo {
-    let fileCount = 0;
-    for (const holding of peer.holdings) if (this.#records.isLive(holding, tick)) fileCount += 1;
+  #peerInfo(peer: Peer, counts: LiveCounts, tick: number): PeerInfo {
     return {
       address: peer.address,
-      fileCount,
+      fileCount: counts.count(peer.holdings, peer.holdings.length),
       seenMs: Math.max(0, tick - peer.lastTick) * TICK_MS,
       load: peer.load < 0 ? undefined : peer.load,
       acceptBytes: peer.acceptBytes || undefined,

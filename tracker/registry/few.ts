@@ -51,6 +51,10 @@ export class FewPools {
     return few > 0 && this.#traits.keyOf(few) === key ? few : 0;
   }
 
+  size(few: number): number {
+    return few < 0 ? (this.#pools.get(-few)?.size ?? 0) : Math.sign(few);
+  }
+
   /** Ids of one group. One that is alone is not counted: it can crowd nobody out. */
   groupSize(few: number, group: string): number {
     return this.#pools.get(-few)?.groupSize(group) ?? 0;

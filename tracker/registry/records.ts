@@ -55,22 +55,15 @@ export class Records {
 
   /** Whether a content has a holder that lives. */
   isContentLive(content: number, tick: number): boolean {
-    return this.liveCount(content, true, tick, 1) + this.liveCount(content, false, tick, 1) > 0;
+    return [true, false].some((isComplete) => {
+      for (const holding of this.contents.holders(content, isComplete)) if (this.isLive(holding, tick)) return true;
+      return false;
+    });
   }
 
   /** How many registrations of a peer live. */
   liveHoldingCount(peer: Peer, tick: number): number {
     return peer.holdings.reduce((count, holding) => count + (this.isLive(holding, tick) ? 1 : 0), 0);
-  }
-
-  /** How many complete or partial holders of a content live; it stops counting at `maxCount`. */
-  liveCount(content: number, isComplete: boolean, tick: number, maxCount = Number.POSITIVE_INFINITY): number {
-    let count = 0;
-    for (const holding of this.contents.holders(content, isComplete)) {
-      if (this.isLive(holding, tick)) count += 1;
-      if (count >= maxCount) break;
-    }
-    return count;
   }
 
   /** A peer that is not known yet; `addHolding` or `join` must follow. */

@@ -133,7 +133,7 @@ const questions: { weight: number; arbitrary: fc.Arbitrary<Step> }[] = [
     arbitrary: fc.record({ ref, max: fc.integer({ min: 1, max: 20 }) }).map((given) => ({ registry, model, nowMs }) => {
       const all = model.holding(given.ref);
       const infos = model.infos((row) => all.includes(row));
-      const got = registry.info(given.ref, given.max, nowMs);
+      const got = registry.info(given.ref, { maxCount: given.max, maxBytes: 1e6 }, nowMs);
       expect(got).toHaveLength(Math.min(given.max, infos.length));
       expect(infos).toEqual(expect.arrayContaining(got));
     }),

@@ -159,9 +159,9 @@ export class Registry {
     return this.#lookup.holders(ref, maxCount, ticks(nowMs));
   }
 
-  /** At most `maxCount` contents of a name or a root, those with most holders first. Empty where nobody has it. */
-  info(ref: ContentRef, maxCount: number, nowMs: number): ContentInfo[] {
-    return this.#directory.info(ref, maxCount, ticks(nowMs));
+  /** Contents of a name or a root within `room`, those with most holders first. Empty where nobody has it. */
+  info(ref: ContentRef, room: PageRoom, nowMs: number): ContentInfo[] {
+    return this.#directory.info(ref, room, ticks(nowMs));
   }
 
   /** A page of the contents whose names hold a text. Throws `BAD_REQUEST` for a cursor that no page gave. */
