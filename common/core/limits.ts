@@ -251,8 +251,8 @@ export const TRACKER_PROBES_PER_SOURCE_COUNT = 16;
 export const LOG_GATE_LINES_COUNT = 5;
 export const LOG_GATE_MS = 10_000;
 
-/** Bytes a second of a rate limit at least: less is a unit that was forgotten, and no chunk would come in eight minutes. */
-export const RATE_LIMIT_MIN_BYTES = KIB;
+/** Bytes a second of a rate limit at least: with less a chunk takes longer than anybody waits for one, and nobody is ever served. */
+export const RATE_LIMIT_MIN_BYTES = 32 * KIB;
 
 /** Contents whose bytes a peer that stays counts one by one: half a megabyte of state, written every few seconds while bytes flow. */
 export const STATISTICS_CONTENTS_MAX_COUNT = 4096;

@@ -117,7 +117,8 @@ function rateOf(input: CommandInput, flag: string): number | undefined {
   const text = input.text(flag);
   if (text === undefined) return undefined;
   const refuse = (): never => {
-    const example = 'for example 10M, 500k or 1.5MiB/s; 1k is the least, and without the flag there is no limit';
+    const example =
+      'for example 10M, 500k or 1.5MiB/s; 32k is the least, with which a chunk takes 16 seconds; without the flag there is no limit';
     throw new ShoalError('USAGE', 'local', `--${flag} takes bytes a second (${example}), not "${text}".`);
   };
   try {

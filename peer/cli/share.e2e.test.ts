@@ -154,6 +154,12 @@ describe('peer share', () => {
     ['a bad tracker', ['share', MAIN, '--tracker', 'a:b:c'], 2, /no host:port/],
     ['an address that is not ours', ['share', MAIN, ...NOWHERE, '--host', '198.51.100.1'], 6, /no address of this machine/],
     ['a limit of nothing', ['share', MAIN, '--limit-up', '0'], 2, /--limit-up takes bytes a second \(for example 10M, /],
+    [
+      'a limit that serves nobody',
+      ['share', MAIN, '--limit-up', '31k'],
+      2,
+      /32k is the least, with which a chunk takes 16 seconds/,
+    ],
     ['a limit without its unit', ['share', MAIN, '--limit-down-peer', '10'], 2, /--limit-down-peer takes .*, not "10"/],
     ['a limit that is no rate', ['share', MAIN, '--limit-up-peer', 'fast'], 2, /--limit-up-peer takes/],
     ['a LAN that is neither limited nor not', ['share', MAIN, '--limit-lan', 'maybe'], 2, /must be one of yes, no/],

@@ -176,6 +176,29 @@ describe('swarm', () => {
     expect(swarm.lanes.length).toBeLessThanOrEqual(1003);
   });
 
+  test('MT3: what was given up makes room: a tracker that named a thousand addresses where nobody is can still name one where somebody is', async () => {
+    const { dialer, clock, swarm } = createSwarm();
+    dialer.isUp = false;
+    swarm.add(
+      Array.from({ length: 1000 }, (_, n) => at(`10.${n >> 8}.${n & 255}.1`, 7)),
+      'tracker',
+    );
+    for (let round = 0; round < 600 && !swarm.isHopeless; round += 1) {
+      await turn();
+      clock.jump(2000);
+      swarm.dialSome();
+    }
+    for (let round = 0; round < 200; round += 1) {
+      await turn();
+      clock.jump(2000);
+      swarm.dialSome();
+    }
+    dialer.isUp = true;
+    swarm.add([at('192.168.0.1', 1)], 'tracker');
+    await turn();
+    expect([swarm.connected.map(({ key }) => key), swarm.lanes.length]).toEqual([['192.168.0.1:1'], 1]);
+  });
+
   test('addresses of a link that lead nowhere are tried again only after each other one was tried', async () => {
     const { dialer, clock, swarm } = createSwarm();
     dialer.isUp = false;

@@ -22,7 +22,10 @@ import { PeerScore } from './peer-score.js';
 
 /** Peers connected at once: more share the same link and cost memory. */
 const CONNECTIONS_MAX_COUNT = 32;
-/** Addresses remembered: what several trackers hand out, and no more. Each who names some has an equal share, and room for one answer. */
+/**
+ * Addresses remembered: what several trackers hand out, and no more. Each who names some has an equal share, and room for one answer; what
+ * was given up makes room for others that it names.
+ */
 const LANES_MAX_COUNT = 1000;
 const DIAL_TIMEOUT_MS = 5000;
 /** Milliseconds that a peer without anything of use is left alone. */
@@ -73,7 +76,8 @@ export class Swarm {
   readonly #events: SwarmEvents;
   readonly #lanes = new Map<string, Lane>();
   readonly #connected = new Set<Lane>();
-  readonly #namedCounts = new Map<string, number>();
+  /** Of each source: how many it named that were taken, and how many of those are kept. */
+  readonly #named = new Map<string, { turn: number; keptCount: number }>();
   readonly #budget: DialBudget;
   readonly #bans: BanList;
   /** Connections that are being made. */
@@ -124,8 +128,10 @@ export class Swarm {
   /** Takes addresses that were learnt from `source`, as in known-peers.ts, and dials what there is room for. */
   add(addresses: readonly PeerAddress[], source: string): void {
     const nowMs = this.#ports.clock.nowMs();
-    if (!this.#namedCounts.has(source)) this.#namedCounts.set(source, 0);
-    const shareCount = Math.max(LOOKUP_ROWS_MAX_COUNT, Math.floor(LANES_MAX_COUNT / this.#namedCounts.size));
+    const named = this.#named.get(source) ?? { turn: 0, keptCount: 0 };
+    this.#named.set(source, named);
+    const shareCount = Math.max(LOOKUP_ROWS_MAX_COUNT, Math.floor(LANES_MAX_COUNT / this.#named.size));
+    if (named.keptCount + addresses.length > shareCount) this.#forgetLost(source);
     const isBudgeted = source !== LINK_SOURCE && source !== SEEN_SOURCE;
     for (const address of addresses) {
       const key = formatPeerAddress(address);
@@ -133,10 +139,10 @@ export class Swarm {
       known?.score.revive(nowMs);
       if (known !== undefined && !isBudgeted) known.isBudgeted = false;
       const isBanned = this.#bans.isBanned(address);
-      const turn = this.#namedCounts.get(source) ?? 0;
       // A banned one is known as such, so that it can be said that all lied.
-      if (known !== undefined || (this.#bans.isStruck(address.ip) && !isBanned) || turn >= shareCount) continue;
-      this.#namedCounts.set(source, turn + 1);
+      if (known !== undefined || (this.#bans.isStruck(address.ip) && !isBanned) || named.keptCount >= shareCount) continue;
+      named.keptCount += 1;
+      named.turn += 1;
       const score = new PeerScore();
       if (isBanned) score.lied();
       this.#lanes.set(key, {
@@ -144,7 +150,7 @@ export class Swarm {
         address,
         score,
         namedBy: source,
-        turn,
+        turn: named.turn,
         isBudgeted,
         connection: undefined,
         isDialing: false,
@@ -153,6 +159,18 @@ export class Swarm {
       });
     }
     this.dialSome();
+  }
+
+  /** Forgets what a source named and nobody answers at, however long one waits. A ban is not forgotten. */
+  #forgetLost(source: string): void {
+    const named = this.#named.get(source);
+    for (const lane of this.#lanes.values()) {
+      const { key, score, connection, isDialing } = lane;
+      if (lane.namedBy !== source || connection !== undefined || isDialing || score.isBanned || named === undefined) continue;
+      if (!score.isGivenUp && !(lane.isBudgeted && !this.#budget.mayDial(key, Number.POSITIVE_INFINITY))) continue;
+      this.#lanes.delete(key);
+      named.keptCount -= 1;
+    }
   }
 
   /** Dials peers that are neither connected nor resting. To be called now and then. */
