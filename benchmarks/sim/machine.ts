@@ -89,7 +89,7 @@ export class Machine {
       epochNowMs: () => EPOCH_MS + clock.nowMs(),
       disk: livingDisk(life, mount),
       processes,
-      openHasher: (options) => new SimHasher({ mount, clock }, options),
+      openHasher: (options) => new SimHasher(mount, clock, options),
     };
     return { life, clock, host, ports };
   }

@@ -154,5 +154,5 @@ const STORE: DownloadOptions['store'] = {
   release: () => undefined,
   pathOf: () => 'nowhere',
   wrote: () => undefined,
-  checkpoint: async () => [],
+  checkpoint: async () => undefined,
 };
