@@ -6,6 +6,7 @@ import { CHUNK_BYTES } from '../../common/core/limits.js';
 import { partPaths } from '../store/part-paths.js';
 import { FetchBench } from '../testkit/fetch-bench.js';
 import { seededBytes, testContent } from '../testkit/test-content.js';
+import { until } from '../testkit/until.js';
 
 const bench = new FetchBench();
 beforeEach(async () => {
@@ -136,22 +137,54 @@ describe('resume', () => {
     expect(bench.eventsOf('unverified')).toEqual([]);
   });
 
-  test('RS7: stopped again and again, every chunk is fetched once', async () => {
+  test('RS4: with another content under its name since, nothing of the old one gets into the new, which stays for who wants it', async () => {
+    await interrupted();
+    // Half of its chunks are as they were, at the same places.
+    const bytes = Buffer.from(content.bytes);
+    for (let at = 0; at < CHUNKS; at += 2) bytes[at * CHUNK_BYTES + 5] = (bytes[at * CHUNK_BYTES + 5] ?? 0) ^ 1;
+    const changed = testContent(bytes);
+    const peer = await bench.peer(changed);
+    await bench.fetch(changed, [peer]);
+    expect(Buffer.compare(await bench.read('file.bin'), bytes)).toBe(0);
+    await rm(join(bench.folder, 'file.bin'));
+    expect(await goOn()).toEqual(indexes(HAD, CHUNKS));
+  });
+
+  test("RS4: a part that belongs to another content, named as this one's, gives the chunks that fit and no other", async () => {
+    const bytes = Buffer.from(content.bytes);
+    for (let at = 0; at < CHUNKS; at += 2) bytes[at * CHUNK_BYTES + 5] = (bytes[at * CHUNK_BYTES + 5] ?? 0) ^ 1;
+    await writeFile(parts().part, bytes);
+    const changedChunks = indexes(0, CHUNKS).filter((at) => at % 2 === 0);
+    expect(await goOn()).toEqual(changedChunks);
+  });
+
+  test('RS7: stopped a hundred times, each after a hundredth: every chunk is fetched once, and nothing piles up', async () => {
+    const large = testContent(seededBytes(100 * CHUNK_BYTES));
     const asked: number[] = [];
-    for (let at = 4; at < CHUNKS; at += 4) {
+    for (let at = 1; at < 100; at += 1) {
       let seen = 0;
-      const peer = await bench.peer(content, {
-        gate: (request) => (request.verb === 'GET_CHUNK' && ++seen > 4 ? new Promise(() => {}) : Promise.resolve()),
+      const peer = await bench.peer(large, {
+        gate: (request) => (request.verb === 'GET_CHUNK' && ++seen > 1 ? new Promise(() => {}) : Promise.resolve()),
       });
       const controller = new AbortController();
-      const stopped = bench.failure(bench.fetch(content, [peer], { signal: controller.signal }));
-      await bench.untilFetched(at * CHUNK_BYTES);
+      const stopped = bench.failure(bench.fetch(large, [peer], { signal: controller.signal }));
+      // How far it is it tells a few times a second.
+      await until('one more is here', () => {
+        bench.clock.jump(25);
+        return bench.eventsOf('progress').some(({ phase, doneBytes }) => phase === 'fetch' && doneBytes >= at * CHUNK_BYTES);
+      });
       controller.abort(new ShoalError('STOPPED', 'local', 'Stopped.'));
       await stopped;
-      asked.push(...peer.askedChunks().slice(0, 4));
+      asked.push(...peer.askedChunks().slice(0, 1));
       bench.events = [];
+      expect((await bench.list()).length).toBe(2);
+      await peer.close();
     }
-    asked.push(...(await goOn()));
-    expect(asked.sort((a, b) => a - b)).toEqual(indexes(0, CHUNKS));
+    const last = await bench.peer(large);
+    await bench.fetch(large, [last]);
+    asked.push(...last.askedChunks());
+    expect(asked.sort((a, b) => a - b)).toEqual(indexes(0, 100));
+    expect(Buffer.compare(await bench.read('file.bin'), large.bytes)).toBe(0);
+    expect(await bench.list()).toEqual(['file.bin']);
   });
 });

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { link, mkdir, readlink, stat, symlink, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readlink, stat, symlink, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
@@ -23,7 +23,7 @@ const target = () => join(bench.folder, 'file.bin');
 const parts = () => partPaths(target(), content.root);
 
 describe('the target is there already', () => {
-  test('the same content: nothing is fetched, and leftovers of an earlier run are cleaned up', async () => {
+  test('CR4: the same content, named and not cleaned up behind: nothing is fetched, and leftovers are', async () => {
     const peer = await bench.peer(content);
     await writeFile(target(), content.bytes);
     await writeFile(parts().journal, 'left over');
@@ -105,11 +105,41 @@ describe('the target is there already', () => {
     else expect((await inspectTarget(realDisk, target())).kind).toBe('file');
   });
 
-  test('FS5: a FIFO does not hang it, and stays', async () => {
+  test.each([false, true])('FS5: a FIFO does not hang it, and stays (overwrite: %s)', async (isOverwrite) => {
     execFileSync('mkfifo', [target()]);
     const peer = await bench.peer(content);
-    expect(await bench.failure(bench.fetch(content, [peer]))).toMatchObject({ exitCode: 13 });
+    expect(await bench.failure(bench.fetch(content, [peer], { isOverwrite }))).toMatchObject({ exitCode: 13 });
     expect((await stat(target())).isFIFO()).toBe(true);
+  });
+
+  test('FS5: a device in its place is told apart, and never opened', async () => {
+    expect(await inspectTarget(realDisk, '/dev/null')).toEqual({ kind: 'other' });
+    // A disk that would be a device wherever it is looked at: what is real is not put at risk.
+    const { mode, ...rest } = await realDisk.lstat('/dev/null');
+    const touched: string[] = [];
+    const forbid = (call: string) => () => Promise.reject(new Error(touched.push(call).toString()));
+    const isTarget = (path: string) => path === target();
+    bench.disk = {
+      ...realDisk,
+      lstat: (path) => (isTarget(path) ? Promise.resolve({ mode, ...rest }) : realDisk.lstat(path)),
+      open: (path, how, bits) => (isTarget(path) ? forbid('open')() : realDisk.open(path, how, bits)),
+      rename: (from, to) => (isTarget(to) ? forbid('rename')() : realDisk.rename(from, to)),
+      link: (from, to) => (isTarget(to) ? forbid('link')() : realDisk.link(from, to)),
+    };
+    for (const isOverwrite of [false, true]) {
+      const error = await bench.failure(bench.fetch(content, [await bench.peer(content)], { isOverwrite }));
+      expect(error).toMatchObject({ code: 'TARGET_EXISTS', exitCode: 13 });
+    }
+    expect(touched).toEqual([]);
+  });
+
+  test('FS5: a file that may not be written to is replaced with --overwrite alone', async () => {
+    await writeFile(target(), 'mine', { mode: 0o444 });
+    const peer = await bench.peer(content);
+    expect(await bench.failure(bench.fetch(content, [peer]))).toMatchObject({ exitCode: 13 });
+    expect((await bench.read('file.bin')).toString()).toBe('mine');
+    await bench.fetch(content, [peer], { isOverwrite: true });
+    expect(Buffer.compare(await bench.read('file.bin'), content.bytes)).toBe(0);
   });
 
   test.each([false, true])('FS5: a folder is not replaced by a file (overwrite: %s)', async (isOverwrite) => {
@@ -197,8 +227,29 @@ describe('found out before a byte is fetched', () => {
     const peer = await bench.peer(long);
     await bench.fetch(long, [peer]);
     expect(await bench.list()).toEqual([long.name]);
+    const asked = peer.requests.length;
     const out = join(bench.folder, 'y'.repeat(256));
     expect(await bench.failure(bench.fetch(long, [peer], { out }))).toMatchObject({ code: 'USAGE' });
+    // Letters of two bytes: 128 of them are one byte too many.
+    const wide = join(bench.folder, 'ä'.repeat(128));
+    expect(await bench.failure(bench.fetch(long, [peer], { out: wide }))).toMatchObject({ code: 'USAGE' });
+    expect(peer.requests.slice(asked).filter(({ verb }) => verb === 'GET_CHUNK')).toEqual([]);
+  });
+
+  test('FS3: a path that is longer than the system takes is an error before a byte is fetched, and nothing is left', async () => {
+    let deep = bench.folder;
+    for (let level = 0; level < 15; level += 1) deep = join(deep, 'd'.repeat(240));
+    await mkdir(deep, { recursive: true });
+    const peer = await bench.peer(content);
+    const out = join(deep, 'z'.repeat(255), 'file.bin');
+    expect(await bench.failure(bench.fetch(content, [peer], { out }))).toMatchObject({ code: 'USAGE' });
+    // The target itself fits, and what lies beside it while it is fetched does not.
+    const tight = join(deep, 'e'.repeat(4095 - Buffer.byteLength(deep) - 2));
+    const error = await bench.failure(bench.fetch(content, [peer], { out: tight }));
+    expect(['USAGE', 'IO']).toContain(error.code);
+    expect(error.message).toContain('e'.repeat(20));
+    expect(peer.askedChunks()).toEqual([]);
+    expect(await readdir(deep)).toEqual([]);
   });
 
   test('--out is a file name, an existing folder, or a folder with a slash', async () => {

@@ -26,6 +26,13 @@ import { checkFreeSpace, inspectTarget } from './target.js';
 /** Milliseconds between two events that tell how far a check is: it goes through a fast disk in hundreds of steps a second. */
 const CHECK_PROGRESS_MS = 250;
 
+const WHAT_IS_THERE = {
+  file: 'exists, is a file, and is not what you asked for',
+  folder: 'exists, is a folder, and is not what you asked for',
+  symlink: 'is a symbolic link',
+  other: 'is no ordinary file',
+};
+
 /** A content with everything needed to fetch it. */
 export interface Goal {
   readonly name: FileName;
@@ -47,9 +54,10 @@ export async function isGoalThere(session: FetchSession, { target, root, catalog
   if (root !== undefined && isSameKind) {
     if (isFolder ? await isSameFolder(session, target, catalog) : await isSameFile(session, target, root, catalog)) return true;
   }
-  // A file takes the place of a symlink as of a file: by a rename, which does not follow it.
-  if (session.options.isOverwrite && (state.kind === 'folder') === isFolder) return false;
-  const what = state.kind === 'other' ? `is ${state.what}` : `exists, is a ${state.kind}, and is not what you asked for`;
+  // A file takes the place of a symlink as of a file: by a rename, which does not follow it. What else is there is not ours to replace.
+  const isReplaceable = isFolder ? state.kind === 'folder' : state.kind === 'file' || state.kind === 'symlink';
+  if (session.options.isOverwrite && isReplaceable) return false;
+  const what = WHAT_IS_THERE[state.kind];
   const advice = isSameKind ? 'choose another --out, or replace it with --overwrite' : 'choose another --out';
   throw new ShoalError('TARGET_EXISTS', 'environment', `${target} ${what}; ${advice}.`);
 }

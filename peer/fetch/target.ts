@@ -63,15 +63,17 @@ export type TargetState =
   | { readonly kind: 'absent' }
   | { readonly kind: 'file'; readonly sizeBytes: number }
   | { readonly kind: 'folder' }
-  /** A symlink, FIFO, socket or device: never opened, never followed. */
-  | { readonly kind: 'other'; readonly what: string };
+  /** Never followed. */
+  | { readonly kind: 'symlink' }
+  /** A FIFO, socket or device: never opened, never replaced. */
+  | { readonly kind: 'other' };
 
 export async function inspectTarget(disk: Pick<Disk, 'lstat'>, target: string): Promise<TargetState> {
   const found = await lookAt(disk, target);
   if (found === undefined) return { kind: 'absent' };
   if (found.kind === 'file') return { kind: 'file', sizeBytes: found.sizeBytes };
   if (found.kind === 'folder') return { kind: 'folder' };
-  return { kind: 'other', what: found.kind === 'symlink' ? 'a symbolic link' : 'no ordinary file' };
+  return { kind: found.kind === 'symlink' ? 'symlink' : 'other' };
 }
 
 /** Throws `DISK_FULL` where fewer than `neededBytes` are free in `folder`. */
