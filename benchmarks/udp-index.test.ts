@@ -59,9 +59,14 @@ function anyIntent(random: SimRandom): { readonly request: TrackerRequest; reado
   return { request: { verb: 'ALIVE', address: '*:5000', load: random.below(100) }, puts: [], takes: [] };
 }
 
+const HARD = { lossShare: 0.3, duplicateShare: 0.2, delayMaxMs: 4000 };
+
 /** Plays forty requests, some at once; gives what should be there and what is there, for each name whose last request was answered. */
-async function play(seed: number): Promise<{ readonly wanted: string; readonly found: string; readonly failedCount: number }> {
-  const world = new World(seed, { lossShare: 0.3, duplicateShare: 0.2, delayMaxMs: 4000 });
+async function play(
+  seed: number,
+  faults = HARD,
+): Promise<{ readonly wanted: string; readonly found: string; readonly failedCount: number }> {
+  const world = new World(seed, faults);
   await world.start();
   const wanted = new Map<string, boolean | undefined>(NAMES.map((name) => [name, false]));
   const open: Promise<void>[] = [];
@@ -105,6 +110,16 @@ describe('the UDP index', () => {
     // Of 8,000 requests so few have no answer after all their tries that the rest proves something.
     expect(failedCount).toBeLessThan(400);
   });
+
+  test.each([0.01, 0.05, 0.1])(
+    'NW1: with a share of %d lost, late by up to 200 ms and out of order, nothing at all fails',
+    async (lossShare) => {
+      for (let seed = 1; seed <= 40; seed += 1) {
+        const { found, wanted, failedCount } = await play(seed, { lossShare, duplicateShare: 0.05, delayMaxMs: 200 });
+        expect({ seed, failedCount, end: found }).toEqual({ seed, failedCount: 0, end: wanted });
+      }
+    },
+  );
 
   test('UD3: a list longer than a datagram comes in pages of one, each name once, to who has a cookie', async () => {
     const world = new World(1, {});

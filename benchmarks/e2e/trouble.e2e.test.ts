@@ -1,7 +1,9 @@
 /** What goes wrong for a user: each a clear message, the right exit code, no stack trace, nothing lost. */
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Ending, isFile, type SharedOne, Workshop } from '../../common/testkit/spawned-command.js';
 
@@ -110,7 +112,7 @@ describe('trouble', () => {
     expectFailure(await fetch(shared.link, '--out', shop.path('nowhere', 'x')), 2, /There is no folder .*nowhere/);
   });
 
-  test('two contents under one name: told apart by their roots, never mixed', async () => {
+  test('MF8: two contents under one name: told apart by their roots, never mixed', async () => {
     for (const peer of ['x', 'y']) {
       await mkdir(shop.path(peer));
       await writeFile(shop.path(peer, 'twin'), `I am ${peer}`);
@@ -122,6 +124,30 @@ describe('trouble', () => {
     const [, second] = twins;
     expect((await fetch(`@${second?.root}`, '--tracker', tracker.address, '--out', shop.path('twin'))).code).toBe(0);
     expect(await readFile(shop.path('twin'), 'utf8')).toBe('I am y');
+  });
+
+  test('FS9: a crowd of 500 at a share that may have 64 files open: it lives, and serves who comes when they are gone', async () => {
+    // Of bytes that nobody else shares.
+    const own = randomBytes(700_000);
+    await writeFile(shop.path('crowded'), own);
+    const args = ['share', shop.path('crowded'), '--tracker', tracker.address, '--json'];
+    const process = shop.start('peer', args, { openFilesMaxCount: 64 });
+    const [, address = '', link = ''] = await process.waitFor(/"address":"([^"]+)".*"link":"(magnet:[^"]+)"/);
+    const port = Number(address.split(':').at(-1));
+    const crowd = Array.from({ length: 500 }, () => connect(port, '127.0.0.1').on('error', () => undefined));
+    const ends = crowd.map((socket) => once(socket, 'close'));
+    for (const socket of crowd) socket.write('GET_CHUNK crowded 0\n');
+    // Some are answered; all others are told to go, or go themselves.
+    const answered = await Promise.race(crowd.map(async (socket) => once(socket, 'data')));
+    expect(String(answered[0])).toMatch(/^(524288\n|ERR [A-Z_]+ )/);
+    for (const socket of crowd) socket.destroy();
+    await Promise.all(ends);
+    const { code, stderr } = await fetch(link, '--out', shop.path('after the crowd'));
+    expect({ code, stderr }).toEqual({ code: 0, stderr: expect.any(String) });
+    expect(await isFile(shop.path('after the crowd'), own)).toBe(true);
+    expect(process.stderr).not.toMatch(/EMFILE|\n\s+at /);
+    process.kill('SIGTERM');
+    expect((await process.ended).code).toBe(0);
   });
 
   test('FS11: a file that changes while it is shared is not served under its old root', async () => {

@@ -3,6 +3,7 @@ import { describe, expect, test } from '@jest/globals';
 import { parseFileName } from '../../common/core/file-name.js';
 import { parseContentRoot } from '../../common/core/root.js';
 import { createLog } from '../../common/node/log.js';
+import type { Dialer } from '../../common/ports/net.js';
 import { SimClock } from '../../common/sim/sim-clock.js';
 import { type SimHost, SimNetwork } from '../../common/sim/sim-network.js';
 import { SimRandom } from '../../common/sim/sim-random.js';
@@ -22,6 +23,7 @@ class Site {
   readonly peers: { readonly host: SimHost; readonly announcer: Announcer }[] = [];
   /** When each registration was told of, and how often a tracker was lost and back. */
   readonly registeredMs: number[] = [];
+  dialCount = 0;
   lostCount = 0;
   backCount = 0;
   #tracker: Tracker | undefined;
@@ -50,7 +52,7 @@ class Site {
     for (let n = 0; n < count; n += 1) {
       const host = this.#network.host({ ip: `10.0.${n >> 8}.${n & 255}`, latencyMs: 5 + (n % 50) });
       const announcer = new Announcer(
-        { dialer: host.dialer, clock: this.clock, random: this.#random.fork() },
+        { dialer: this.#counting(host.dialer), clock: this.clock, random: this.#random.fork() },
         {
           trackers: [{ host: '10.9.9.9', port: PORT }],
           address: '*:5000',
@@ -70,6 +72,15 @@ class Site {
       announcer.announce([{ name: parseFileName(`file ${n}`), sizeBytes: n, root: parseContentRoot('ab'.repeat(32)) }]);
       this.peers.push({ host, announcer });
     }
+  }
+
+  #counting(dialer: Dialer): Dialer {
+    return {
+      dial: (...args) => {
+        this.dialCount += 1;
+        return dialer.dial(...args);
+      },
+    };
   }
 
   pass(ms: number): Promise<unknown> {
@@ -126,6 +137,9 @@ describe('a tracker and its peers', () => {
     site.addPeers(500);
     await site.pass(10 * 60 * SECOND_MS);
     expect([site.lostCount, site.backCount]).toEqual([500, 0]);
+    // It is no work to wait: in ten minutes each asked a few dozen times, and not once in a while.
+    expect(site.dialCount / 500).toBeGreaterThan(15);
+    expect(site.dialCount / 500).toBeLessThan(60);
     // Each tries again at pauses that grow up to an interval.
     await site.startTracker();
     await site.pass(INTERVAL_MS + SECOND_MS);

@@ -77,7 +77,7 @@ async function ask(port: number, line: string): Promise<Buffer> {
 }
 
 describe('peer share', () => {
-  test('prints a line and a link, serves the bytes by both, and says goodbye at SIGTERM', async () => {
+  test('CR8: prints a line and a link, serves the bytes by both, and says goodbye at SIGTERM', async () => {
     await tracker.start();
     const bytes = randomBytes(700_000);
     await writeFile(join(folder, 'päth with space'), bytes);
@@ -95,6 +95,22 @@ describe('peer share', () => {
     command.child.kill('SIGTERM');
     expect(await command.exit).toBe(0);
     expect(await tracker.told(/^UNREGISTER /)).toBe(`UNREGISTER *:${port}`);
+  });
+
+  test('CR8: a second signal ends it at once, though the tracker does not answer its goodbye', async () => {
+    let isMute = false;
+    await tracker.close();
+    tracker = new ScriptedTracker((line) => (isMute ? undefined : yes(line)));
+    await tracker.start();
+    await writeFile(join(folder, 'file'), 'x');
+    const command = run('share', join(folder, 'file'), '--tracker', `127.0.0.1:${tracker.address.port}`);
+    await command.until(() => command.out.length >= 2);
+    isMute = true;
+    command.child.kill('SIGTERM');
+    await tracker.told(/^UNREGISTER /);
+    command.child.kill('SIGTERM');
+    // One signal ends a share well, with 0.
+    expect(await command.exit).toBe(7);
   });
 
   test('a folder is one line and one link; its files are registered under its name', async () => {
