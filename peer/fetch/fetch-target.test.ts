@@ -217,6 +217,20 @@ describe('found out before a byte is fetched', () => {
     expect(await bench.list()).toEqual([]);
   });
 
+  test('FS10: a file system that is read-only, exit code 24', async () => {
+    const peer = await bench.peer(content);
+    const readOnly = Object.assign(new Error('read-only file system'), { code: 'EROFS' });
+    bench.disk = {
+      ...realDisk,
+      checkAccess: (path, what) => (what === 'write-folder' ? Promise.reject(readOnly) : realDisk.checkAccess(path, what)),
+    };
+    const error = await bench.failure(bench.fetch(content, [peer]));
+    expect(error).toMatchObject({ code: 'DENIED', exitCode: 24 });
+    expect(error.message).toContain('is on a read-only file system');
+    expect(peer.askedChunks()).toEqual([]);
+    expect(await bench.list()).toEqual([]);
+  });
+
   test('free space is compared with what is needed', async () => {
     await checkFreeSpace(realDisk, bench.folder, 0);
     await expect(checkFreeSpace(realDisk, bench.folder, Number.MAX_SAFE_INTEGER)).rejects.toMatchObject({ code: 'DISK_FULL' });

@@ -36,7 +36,7 @@ describe('scan', () => {
     expect(notes).toEqual([]);
   });
 
-  test('SY12: symlinks, pipes and sockets in a folder are skipped with a note and never opened', async () => {
+  test('SY12, PW1: symlinks, pipes and sockets in a folder are skipped with a note and never opened', async () => {
     await make('in/good', 'secret');
     await symlink(join(folder, 'secret'), join(folder, 'in', 'link'));
     await symlink(folder, join(folder, 'in', 'loop'));

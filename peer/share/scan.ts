@@ -149,6 +149,7 @@ async function walk(disk: FileTree, top: Entry[], note: Note): Promise<ScannedFi
     } else if (entry.isFolder) {
       level.next += 1;
       const inner = await readEntries(disk, entry.path, entry.name, note).catch((error: unknown) => {
+        if (error instanceof ShoalError) throw error;
         note(`Skipped the folder "${printable(entry.path)}": ${reasonOf(error)}.`);
         return [];
       });
@@ -160,16 +161,15 @@ async function walk(disk: FileTree, top: Entry[], note: Note): Promise<ScannedFi
       level.next = end;
       const looked = await Promise.all(run.map((one) => look(disk, one, note)));
       for (const file of looked) if (file !== undefined) files.push(file);
-      if (files.length > FOLDER_FILES_MAX_COUNT) {
-        throw new ShoalError(
-          'LIMIT',
-          'local',
-          `A folder may hold at most ${FOLDER_FILES_MAX_COUNT} files; share its parts instead.`,
-        );
-      }
+      if (files.length > FOLDER_FILES_MAX_COUNT) throw tooManyFiles();
     }
   }
   return files;
+}
+
+function tooManyFiles(): ShoalError {
+  const text = `A folder may hold at most ${FOLDER_FILES_MAX_COUNT} files; share its parts instead.`;
+  return new ShoalError('LIMIT', 'local', text);
 }
 
 async function look(disk: FileTree, entry: Entry, note: Note): Promise<ScannedFile | undefined> {
@@ -199,6 +199,8 @@ async function readEntries(disk: FileTree, path: string, name: FileName, note: N
       note(`Skipped "${printable(refused.path)}": its name differs from a neighbour's only in how its letters are composed.`);
       byName.set(entry.name, kept);
     } else byName.set(entry.name, entry);
+    // Before all names of a folder without end are in memory.
+    if (byName.size > FOLDER_FILES_MAX_COUNT) throw tooManyFiles();
   }
   return sortInSlices([...byName.values()], (left, right) => compareKeys(left.key, right.key));
 }
