@@ -159,6 +159,13 @@ describe('the end of a command', () => {
     expect([failed.exitCode, failed.errorText]).toEqual([3, 'sample: Nobody shares a.\n']);
   });
 
+  test('PW13: what an error quotes of a stranger cannot steer the terminal; a line stays a line', async () => {
+    const failed = await run(['fetch', 'a'], {}, () => {
+      throw new ShoalError('USAGE', 'local', 'Bad link: tr=\u001b[2J\u202e is no host:port.\nTry another.');
+    });
+    expect(failed.errorText).toBe('sample: Bad link: tr=\\u001b[2J\\u202e is no host:port.\nTry another.\n');
+  });
+
   test('with an error of ours shows no stack, unless it is asked for', async () => {
     const fail = () => {
       throw new TypeError('x is not a function');

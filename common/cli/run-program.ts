@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { asShoalError, ShoalError } from '../core/errors.js';
 import { configFolder } from '../node/user-folders.js';
+import { escaped } from '../wire/tokens.js';
 import { CommandInput, type CommandSpec, envName, type FlagSpec, type ProgramSpec } from './command-spec.js';
 import { type ConfigValues, readConfigFile } from './config-file.js';
 
@@ -78,7 +79,8 @@ function report(program: ProgramSpec, error: unknown, outlet: Outlet): number {
     return 2;
   }
   const shoal = asShoalError(error);
-  outlet.error(`${program.name}: ${shoal.message}\n`);
+  // A message may quote what a stranger wrote, such as a part of a link: nothing in it may steer the terminal.
+  outlet.error(`${program.name}: ${shoal.message.split('\n').map(escaped).join('\n')}\n`);
   if (shoal.code === 'INTERNAL' && outlet.env['SHOAL_DEBUG'] !== undefined)
     outlet.error(`${String(shoal.cause ?? shoal.stack)}\n`);
   return shoal.exitCode;

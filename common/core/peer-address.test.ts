@@ -114,7 +114,12 @@ describe('parseHostPort', () => {
     '[::1',
     '[host]:80',
     '[1.2.3.4]:80',
-  ])('refuses "%s" as a mistake in typing', (text) => {
+    'host\u001bc:80',
+    'host\u0007',
+    '\u202etsoh:80',
+    'ho\u200bst:80',
+    '[fe80::1%\u001bc]:80',
+  ])('PW13: refuses %j as a mistake in typing', (text) => {
     expect(errorCode(() => parseHostPort(text, 4700))).toBe('USAGE');
   });
 });

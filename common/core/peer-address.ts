@@ -72,9 +72,14 @@ export function parseOwnAddress(text: string, seenIp: string): PeerAddress {
   return port === undefined ? refuse(text, 'the port must be 1 to 65535') : { ip: seenIp, port };
 }
 
-/** `host[:port]` as a person types it for a tracker; no host begins with a dash, but the next flag does. Throws `USAGE`. */
+/**
+ * `host[:port]` as a person types it for a tracker, or a link names it; no host begins with a dash, but the next flag does, and none holds
+ * what steers a terminal, since hosts are printed. Throws `USAGE`.
+ */
 export function parseHostPort(text: string, defaultPort: number): HostPort {
-  const match = /^(?:\[([0-9a-fA-F:.]+(?:%[^\]\s]+)?)\]|([^-:[\]\s/][^:[\]\s/]*))(?::([0-9]+))?$/.exec(text.trim());
+  const match = /^(?:\[([0-9a-fA-F:.]+(?:%[^\]\s\p{C}]+)?)\]|([^-:[\]\s/\p{C}][^:[\]\s/\p{C}]*))(?::([0-9]+))?$/u.exec(
+    text.trim(),
+  );
   const bare = isIPv6(text.trim()) ? text.trim() : undefined;
   const host = bare ?? match?.[1] ?? match?.[2];
   const port = match?.[3] === undefined ? defaultPort : parsePort(match[3]);

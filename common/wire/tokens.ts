@@ -92,5 +92,10 @@ export function parseErr(line: string): ShoalError | undefined {
 
 /** Text from elsewhere made safe for a terminal and a log: control and direction marks escaped, at most 300 characters. */
 export function printable(text: string): string {
-  return text.slice(0, 300).replace(UNPRINTABLE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return escaped(text.slice(0, 300));
+}
+
+/** As `printable`, of any length: for what a command says last, which may quote a link that a stranger wrote. */
+export function escaped(text: string): string {
+  return text.replace(UNPRINTABLE, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
