@@ -60,6 +60,7 @@ describe('a manifest', () => {
     ['another version', { v: 2 }],
     ['a negative size', { size: -1 }],
     ['a fractional size', { size: 0.5 }],
+    ['a zero with a sign', { size: -0, hashes: new Uint8Array(0) }],
     ['a size that is no number', { size: '1' }],
     ['a BigInt', { size: 1n }],
     ['2^60 bytes', { size: 2 ** 60 }],

@@ -36,9 +36,9 @@ export function manifestToRaw(manifest: Manifest): Record<string, unknown> {
   };
 }
 
-/** Whether `value` is a whole number of bytes that the wire allows. */
+/** Whether `value` is a whole number of bytes that the wire allows. A zero with a sign, which floating point has, is none. */
 export function isSize(value: unknown): value is number {
-  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+  return typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && !Object.is(value, -0);
 }
 
 /** Checks a decoded map; the hashes are copied. Throws `PROTOCOL`, or `BAD_REQUEST` for a bad name. */

@@ -3,6 +3,7 @@
  * Pure: text in, state out. Version 1 is JSON; keys that are not known are ignored.
  */
 import { parseFileName } from '../../common/core/file-name.js';
+import { isSize } from '../../common/core/manifest.js';
 import { type ContentRoot, isContentRoot } from '../../common/core/root.js';
 import type { SharePlace } from '../share/share-place.js';
 
@@ -83,7 +84,7 @@ function listOf<T>(raw: unknown, read: (entry: Readonly<Record<string, unknown>>
 }
 
 function countOf(raw: unknown): number | undefined {
-  return typeof raw === 'number' && Number.isSafeInteger(raw) && raw >= 0 ? raw : undefined;
+  return isSize(raw) ? raw : undefined;
 }
 
 function keptOf({ kind, path, name }: Readonly<Record<string, unknown>>): SharePlace | undefined {

@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { encodeFrame, encodeLogHead } from '../../common/core/record-log.js';
 import { realDisk } from '../../common/node/disk.js';
+import { hashFunction } from '../../common/node/hash.js';
+import { packMsgpack } from '../../common/wire/msgpack.js';
 import { decodeJournal, Journal, readJournal } from './journal.js';
 
 let folder: string;
@@ -14,6 +17,7 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const HEAD = { root: 'ab'.repeat(32), sizeBytes: 2 ** 40 + 1, name: 'ä name' };
+const blake3 = hashFunction('blake3');
 const HASHES = { hashName: 'sha256', hashes: Uint8Array.from({ length: 96 }, (_, at) => at) } as const;
 const CLAIMS: readonly (readonly [number, number])[][] = [
   [[0, 3]],
@@ -74,6 +78,16 @@ describe('journal', () => {
         expect(decodeJournal(bytes)).toBeUndefined();
       }),
     );
+  });
+
+  test('RS2: records whose numbers are none are left out, also where their checksums are right', () => {
+    const frames = (...records: Record<string, unknown>[]) =>
+      decodeJournal(Buffer.concat([encodeLogHead('SHOALJN', 1), ...records.map((one) => encodeFrame(packMsgpack(one), blake3))]));
+    const head = (size: number) => ({ k: 'fetch', root: HEAD.root, size, name: 'a' });
+    const hashes = (file: number) => ({ k: 'hashes', file, hash: 'blake3', hashes: HASHES.hashes });
+    for (const size of [0.5, -1, Number.NaN, 2 ** 60]) expect(frames(head(size))).toBeUndefined();
+    const state = frames(head(5), hashes(-1), hashes(0.5), hashes(Number.NaN), hashes(3));
+    expect([...(state?.hashes.keys() ?? [])]).toEqual([3]);
   });
 
   test('RS2: reopened, a torn tail is cut off, and what is claimed then is read again', async () => {

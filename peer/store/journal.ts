@@ -11,6 +11,7 @@
  */
 import { Bitfield } from '../../common/core/bitfield.js';
 import { type HashName, isHashName } from '../../common/core/hash.js';
+import { isSize } from '../../common/core/manifest.js';
 import { decodeFrames, encodeFrame, encodeLogHead, hasLogHead, LOG_HEAD_BYTES } from '../../common/core/record-log.js';
 import { readWholeFile, removeIfThere } from '../../common/node/disk-work.js';
 import { hashFunction } from '../../common/node/hash.js';
@@ -89,14 +90,12 @@ function decodeRecord(payload: Uint8Array): Raw | undefined {
 
 function headOf(raw: Raw | undefined): JournalHead | undefined {
   const [root, size, name] = ['root', 'size', 'name'].map((key) => raw?.get(key));
-  return typeof root === 'string' && typeof size === 'number' && typeof name === 'string'
-    ? { root, sizeBytes: size, name }
-    : undefined;
+  return typeof root === 'string' && isSize(size) && typeof name === 'string' ? { root, sizeBytes: size, name } : undefined;
 }
 
 function noteHashes(raw: Raw | undefined, into: Map<number, KnownHashes>): void {
   const [file, hash, hashes] = ['file', 'hash', 'hashes'].map((key) => raw?.get(key));
-  if (typeof file === 'number' && isHashName(hash) && hashes instanceof Uint8Array) {
+  if (isSize(file) && isHashName(hash) && hashes instanceof Uint8Array) {
     into.set(file, { hashName: hash, hashes: Uint8Array.from(hashes) });
   }
 }
