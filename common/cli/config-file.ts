@@ -19,7 +19,8 @@ export async function readConfigFile(path: string): Promise<ConfigValues | undef
   return path.endsWith('.toml') ? parseToml(text, path) : parsePlain(text, path);
 }
 
-async function parseToml(text: string, path: string): Promise<ConfigValues> {
+/** Reads TOML: a table of texts, numbers, booleans and lists of them. Throws `USAGE` with what is wrong. */
+export async function parseToml(text: string, path: string): Promise<ConfigValues> {
   // Loaded where there is such a file: most runs have none.
   const { parse } = await import('smol-toml');
   let table: Record<string, unknown>;
