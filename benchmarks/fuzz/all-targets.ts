@@ -5,6 +5,7 @@ import { chunkServer } from './targets/chunk-server.js';
 import { fetcher, trackerClientTcp, trackerClientUdp } from './targets/clients.js';
 import { controlServer } from './targets/control-server.js';
 import { datagramReplies, datagramRequests } from './targets/datagrams.js';
+import { hashCaches, locks } from './targets/disk-files.js';
 import { folderIndexes, manifests, msgpackDoor } from './targets/documents.js';
 import { configFiles, controlLines, stateFiles } from './targets/local-files.js';
 import { hashRecords, journals, recordLogs } from './targets/logs.js';
@@ -41,7 +42,7 @@ export const DECODERS: readonly Target[] = [
   configFiles,
 ];
 
-/** Whole servers and clients, on a simulated network or a socket of their own. */
+/** Whole servers and clients, on a simulated network or a socket of their own, and what lives on a disk. */
 export const SERVERS: readonly Target[] = [
   trackerTcp,
   trackerUdp,
@@ -50,4 +51,6 @@ export const SERVERS: readonly Target[] = [
   fetcher,
   trackerClientTcp,
   trackerClientUdp,
+  hashCaches,
+  locks,
 ];

@@ -107,6 +107,8 @@ describe('servers and clients', () => {
     expectToHold('tracker-client-tcp'));
   test('UD1, UD4, MT2, MT6: a client of a hostile tracker ends every question, over UDP', () =>
     expectToHold('tracker-client-udp'));
+  test('CR5, RS2: the cache of hashes works on after whatever its file held', () => expectToHold('hash-caches'));
+  test('FS13, CR5: a lock that names nobody who lives is taken over, whatever is in it', () => expectToHold('locks'));
 });
 
 describe('the corpus', () => {

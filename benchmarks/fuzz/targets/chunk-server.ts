@@ -3,6 +3,7 @@ import { chunkCount } from '../../../common/core/chunks.js';
 import { parseFileName } from '../../../common/core/file-name.js';
 import { CHUNK_BYTES } from '../../../common/core/limits.js';
 import { contentRoot } from '../../../common/core/root.js';
+import { realDisk } from '../../../common/node/disk.js';
 import { hashFunction } from '../../../common/node/hash.js';
 import { ChunkServer } from '../../../peer/net/server.js';
 import { ChunkReader } from '../../../peer/share/chunk-reader.js';
@@ -44,7 +45,7 @@ function sharedContent(): SharedContent {
 
 class ServerJudge implements Judge {
   readonly #world = new SimWorld();
-  readonly #reader = new ChunkReader({ changed: () => undefined });
+  readonly #reader = new ChunkReader(realDisk, { changed: () => undefined });
   #server: ChunkServer | undefined;
 
   static async open(): Promise<ServerJudge> {

@@ -13,7 +13,7 @@ import { hexDigits, oneIn, pick } from '../text-grammar.js';
 const blake3 = hashFunction('blake3');
 
 /** Whole frames of these payloads; one in twelve is cut, has a wrong checksum, or a length that is a lie. */
-function frames(payloads: readonly Uint8Array[], random: SimRandom): Uint8Array {
+export function framesOf(payloads: readonly Uint8Array[], random: SimRandom): Uint8Array {
   return Buffer.concat(
     payloads.map((payload) => {
       const frame = encodeFrame(payload, blake3);
@@ -56,7 +56,7 @@ function journal(random: SimRandom): Uint8Array {
     : encodeLogHead('SHOALJN', 1);
   const first = packMsgpack({ k: 'fetch', root: hexDigits(random, 64), size: random.below(2 ** 30), name: 'a' });
   const rest = Array.from({ length: random.below(6) }, () => writeLoosely(record(random), random));
-  return Buffer.concat([head, frames(oneIn(random, 10) ? rest : [first, ...rest], random)]);
+  return Buffer.concat([head, framesOf(oneIn(random, 10) ? rest : [first, ...rest], random)]);
 }
 
 function judgeJournal(input: Uint8Array): string {
@@ -118,7 +118,7 @@ export const recordLogs: Target = {
   testCount: 5000,
   heldToCount: 200_000,
   generate: (random) =>
-    frames(
+    framesOf(
       Array.from({ length: random.below(6) }, () => Buffer.from(hexDigits(random, 2 * random.below(40)), 'hex')),
       random,
     ),
