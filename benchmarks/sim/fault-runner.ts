@@ -94,7 +94,9 @@ export class FaultRunner {
   #part({ machines, isOneWay }: Of<'partition'>): () => void {
     const { actors, network, scenario, trackers } = this.#world;
     const cut = new Set(machines.map((at) => ipOf(actors[at], at)));
-    const others = [...trackers.map(({ ip }) => ip), ...scenario.machines.map((_, at) => ipOf(actors[at], at))].filter((ip) => !cut.has(ip));
+    const others = [...trackers.map(({ ip }) => ip), ...scenario.machines.map((_, at) => ipOf(actors[at], at))].filter(
+      (ip) => !cut.has(ip),
+    );
     return isOneWay ? network.paths.cut(cut, others) : network.paths.part(cut, others);
   }
 
@@ -142,7 +144,10 @@ export class FaultRunner {
     const version = 1 - (goods.versionAt(disk, goods.sharePath) ?? 0);
     record.note(actor.name, `its file becomes version ${version} ${isInPlace ? 'in place' : 'by a rename'}`);
     if (isInPlace) disk.plant(goods.sharePath, goods.bytesOf(version));
-    else void this.#replace(actor, goods.sharePath, goods.bytesOf(version)).catch(() => record.note(actor.name, 'it could not be saved'));
+    else
+      void this.#replace(actor, goods.sharePath, goods.bytesOf(version)).catch(() =>
+        record.note(actor.name, 'it could not be saved'),
+      );
   }
 
   /** As editors save: beside it, and then in its place. */

@@ -28,7 +28,13 @@ export type Fault = Span &
     /** The person ends the command, and gives it again. */
     | { readonly kind: 'interrupt'; readonly machine: number }
     | { readonly kind: 'disk-full'; readonly machine: number; readonly leftBytes: number }
-    | { readonly kind: 'disk-error'; readonly machine: number; readonly what: DiskTrouble; readonly skipCount: number; readonly failCount: number }
+    | {
+        readonly kind: 'disk-error';
+        readonly machine: number;
+        readonly what: DiskTrouble;
+        readonly skipCount: number;
+        readonly failCount: number;
+      }
     /** The file that is shared gets other contents, in place or by a rename. */
     | { readonly kind: 'edit'; readonly machine: number; readonly content: number; readonly isInPlace: boolean }
   );

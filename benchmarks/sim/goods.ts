@@ -61,7 +61,8 @@ export class Goods {
       const bytes = read(filePath);
       if (bytes === undefined) return `${basename(filePath)} is not there`;
       const versions = this.plan.isFolder ? [0] : [0, 1].filter((version) => root === undefined || this.roots[version] === root);
-      if (!versions.some((version) => isSame(bytes, this.#sample(at, version).bytes))) return `${basename(filePath)} has other bytes`;
+      if (!versions.some((version) => isSame(bytes, this.#sample(at, version).bytes)))
+        return `${basename(filePath)} has other bytes`;
     }
     return undefined;
   }

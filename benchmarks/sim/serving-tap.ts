@@ -3,9 +3,10 @@
  *
  * Requests are read as they come in and replies as they go out, so it knows what each body is the answer to. Nothing is changed.
  */
+
+import { manifestFromRaw } from '../../common/core/manifest.js';
 import type { ListenPort, ServedStream, StreamHandlers } from '../../common/ports/net.js';
 import { LineSplitter } from '../../common/wire/line-splitter.js';
-import { manifestFromRaw } from '../../common/core/manifest.js';
 import { unpackMsgpack } from '../../common/wire/msgpack.js';
 import { type PeerRequest, parseBodyHeader, parsePeerRequest } from '../../common/wire/peer-lines.js';
 import type { Truth } from './truth.js';
@@ -129,7 +130,8 @@ class ReplyWatch {
   said(parts: readonly (Uint8Array | string)[]): void {
     for (const part of parts) {
       const bytes = typeof part === 'string' ? Buffer.from(part) : part;
-      for (let at = 0; at < bytes.length; ) at += this.#body === undefined ? this.#takeLine(bytes, at) : this.#takeBody(bytes, at);
+      for (let at = 0; at < bytes.length; )
+        at += this.#body === undefined ? this.#takeLine(bytes, at) : this.#takeBody(bytes, at);
     }
   }
 
@@ -179,6 +181,8 @@ class ReplyWatch {
   }
 }
 
-function nameOf(content: { readonly by: 'root'; readonly root: string } | { readonly by: 'name'; readonly name: string }): string {
+function nameOf(
+  content: { readonly by: 'root'; readonly root: string } | { readonly by: 'name'; readonly name: string },
+): string {
   return content.by === 'root' ? `@${content.root.slice(0, 8)}` : content.name;
 }

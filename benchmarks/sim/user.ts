@@ -22,7 +22,17 @@ export const DOWNLOAD_FOLDER = '/home/downloads';
 const AGAIN_MIN_MS = 2000;
 const AGAIN_SPREAD_MS = 10_000;
 /** What a person may be told without anything being wrong with the program. */
-const USUAL_CODES: readonly string[] = ['NETWORK', 'NOT_FOUND', 'STOPPED', 'DISK_FULL', 'IO', 'VERIFY_FAILED', 'BUSY', 'PROTOCOL', 'LIMIT'];
+const USUAL_CODES: readonly string[] = [
+  'NETWORK',
+  'NOT_FOUND',
+  'STOPPED',
+  'DISK_FULL',
+  'IO',
+  'VERIFY_FAILED',
+  'BUSY',
+  'PROTOCOL',
+  'LIMIT',
+];
 
 export interface UserEvents {
   indexed(content: SharedContent): void;
@@ -65,7 +75,10 @@ export class User {
   }
 
   /** Fetches what was asked for, and goes on serving it where `isSeeding`. */
-  fetch(askedNow: () => string, plan: { readonly patienceMs: number; readonly isSeeding: boolean; readonly out: string | undefined }): Promise<void> {
+  fetch(
+    askedNow: () => string,
+    plan: { readonly patienceMs: number; readonly isSeeding: boolean; readonly out: string | undefined },
+  ): Promise<void> {
     return this.#again(async (node) => {
       const asked = askedNow();
       const result = await node.fetch({
@@ -117,7 +130,8 @@ export class User {
       this.#node = await createNode(this.#ports(), this.#nodeOptions());
       return await command(this.#node);
     } catch (error) {
-      const known = error instanceof ShoalError ? error : new ShoalError('INTERNAL', 'local', String((error as Error)?.stack ?? error));
+      const known =
+        error instanceof ShoalError ? error : new ShoalError('INTERNAL', 'local', String((error as Error)?.stack ?? error));
       this.#events.failed(known, USUAL_CODES.includes(known.code));
       return false;
     } finally {

@@ -13,11 +13,11 @@ import { partPaths } from '../../peer/store/part-paths.js';
 import { Actor } from './actor.js';
 import { FaultRunner } from './fault-runner.js';
 import { Goods } from './goods.js';
-import { Stranger } from './stranger.js';
 import { Machine, type ProgramRun } from './machine.js';
 import { Record } from './record.js';
 import type { FetcherPlan, MachinePlan, Scenario, SharerPlan } from './scenario.js';
 import { tappedListener } from './serving-tap.js';
+import { Stranger } from './stranger.js';
 import { TrackerSite } from './tracker-site.js';
 import { Truth } from './truth.js';
 import { Weather } from './weather.js';
@@ -57,7 +57,9 @@ export class World {
     this.weather = new Weather(random.fork());
     this.network = new SimNetwork(this.clock, { datagramFaults: this.weather, streamFate: this.weather.streamFate });
     this.goods = scenario.contents.map((content) => new Goods(content, this.#truth));
-    this.trackers = scenario.trackers.map((plan, at) => new TrackerSite(this.clock, this.network, `10.9.9.${at + 1}`, plan, random.fork()));
+    this.trackers = scenario.trackers.map(
+      (plan, at) => new TrackerSite(this.clock, this.network, `10.9.9.${at + 1}`, plan, random.fork()),
+    );
     this.actors = scenario.machines.map((plan, at) => this.#makeActor(plan, at, random.fork(), options));
     this.#faults = new FaultRunner(this);
   }
@@ -118,7 +120,8 @@ export class World {
       if (this.#truth.find(root) === undefined) this.record.breaks('truth', `"${name}" was given a root that is not its own`);
       return;
     }
-    if (!this.#truth.addFolder(name, root, manifest)) this.record.breaks('truth', `the manifest of "${name}" is not what its root names`);
+    if (!this.#truth.addFolder(name, root, manifest))
+      this.record.breaks('truth', `the manifest of "${name}" is not what its root names`);
     const goods = this.goods.find(({ plan }) => plan.name === name);
     if (goods !== undefined && !goods.roots.includes(root)) goods.roots.push(root);
   }
@@ -156,9 +159,10 @@ export class World {
 
   #sharesVersion(other: Actor | undefined, goods: Goods, version: number): boolean {
     if (other === undefined || !other.machine.isOn) return false;
-    if (other.goods === goods) return other.isDone && goods.plan.isFolder
-      ? goods.fault(other.target, undefined, (path) => other.machine.disk.peek(path)) === undefined
-      : other.isDone && goods.versionAt(other.machine.disk, other.target) === version;
+    if (other.goods === goods)
+      return other.isDone && goods.plan.isFolder
+        ? goods.fault(other.target, undefined, (path) => other.machine.disk.peek(path)) === undefined
+        : other.isDone && goods.versionAt(other.machine.disk, other.target) === version;
     if (other.plan.role !== 'share' || !other.plan.contents.some((at) => this.goods[at] === goods)) return false;
     return goods.plan.isFolder || goods.versionAt(other.machine.disk, goods.sharePath) === version;
   }
@@ -189,7 +193,8 @@ export class World {
       if (actor.machine.isOn) record.breaks(actor.name, 'does not end when it is told to');
       const { openCount } = actor.machine.disk;
       if (openCount > 0) record.breaks(actor.name, `${openCount} files are still open`);
-      if (actor.machine.host.openCount > 0) record.breaks(actor.name, `${actor.machine.host.openCount} streams or ports are still open`);
+      if (actor.machine.host.openCount > 0)
+        record.breaks(actor.name, `${actor.machine.host.openCount} streams or ports are still open`);
       actor.checkEnd();
     }
     for (const stranger of this.#strangers) await stranger.close();

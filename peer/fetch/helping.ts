@@ -68,13 +68,8 @@ export function claimHelp(supplier: Supplier, ports: HelpPorts, nowMs: number): 
 /** All that a peer has not begun with which never brought anything: whether it ever will, nobody knows. */
 function takeBackAll({ peer }: Helper, supplier: Supplier, { plan, catalog }: HelpPorts, nowMs: number): void {
   const isBegun = supplier.lane.connection?.head?.gotBytes !== 0;
-<<<<<<< HEAD
   for (const [at, unit] of [...supplier.asked.keys()].entries())
     if ((at > 0 || !isBegun) && plan.mayDuplicate(unit, peer, nowMs)) supplier.takeBack(unit, catalog, nowMs);
-=======
-  for (const [at, other] of [...supplier.asked.keys()].entries())
-    if (at > 0 || !isBegun) supplier.takeBack(other, catalog, nowMs);
->>>>>>> 7f418f4 (share: a folder without end is refused while it is read; folders that are too large or too deep, and the watch of many files, in tests)
 }
 
 /** Of what strangers were asked for, the last that is worth it; of what others were, what they are stuck with or mute about. */
