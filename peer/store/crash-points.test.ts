@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
@@ -47,8 +47,10 @@ async function snapshot(to: string): Promise<void> {
 
 async function endLocks(directory: string): Promise<void> {
   for (const name of await readdir(directory)) {
-    if (/\.shoal-lock\.\d+\.\d+$/.test(name)) await rm(join(directory, name));
-    else if (/\.shoal-lock/.test(name)) await writeFile(join(directory, name), DEAD_LOCK);
+    const [, key] = /^(\.[0-9a-f]{12})\.\d+%20\d+\.\d+\.shoal-lock$/.exec(name) ?? [];
+    if (key !== undefined)
+      await rename(join(directory, name), join(directory, `${key}.${encodeURIComponent(DEAD_LOCK)}.1.shoal-lock`));
+    else if (name.endsWith('.shoal-lock')) await writeFile(join(directory, name), DEAD_LOCK);
   }
 }
 

@@ -1,4 +1,5 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,6 +26,32 @@ describe('target lock', () => {
     await lock.release();
     expect(await readdir(folder)).toEqual([]);
     await (await TargetLock.take(realStorage, path())).release();
+  });
+
+  test('FS13: what died while it took the lock is cleaned up after; what lives is let be, and so is what is not its', async () => {
+    const others = ['.000000000000.1%201.1.shoal-lock', `x.shoal-lock.${deadPid()}.1`];
+    for (const name of others) await writeFile(join(folder, name), '');
+    const killed = { ...realStorage, processes: { token: `${deadPid()} 1`, isAlive: () => false } };
+    const disk = { ...realStorage.disk, link: () => new Promise<never>(() => undefined) };
+    for (const ports of [
+      { ...killed, disk },
+      { ...realStorage, disk },
+    ])
+      void TargetLock.take(ports, path());
+    while ((await readdir(folder)).length < others.length + 2) await new Promise((resolve) => setImmediate(resolve));
+    await (await TargetLock.take(realStorage, path())).release();
+    const left = await readdir(folder);
+    expect(left).toHaveLength(others.length + 1);
+    expect(left).toEqual(
+      expect.arrayContaining([...others, expect.stringContaining(encodeURIComponent(realStorage.processes.token))]),
+    );
+  });
+
+  test('FS3: it can be taken where its name is as long as a name may be', async () => {
+    const long = join(folder, 'x'.repeat(255));
+    await writeFile(long, `${deadPid()} 1`);
+    await (await TargetLock.take(realStorage, long)).release();
+    expect(await readdir(folder)).toEqual([]);
   });
 
   test('FS13: one of a live process is refused, and named', async () => {
@@ -77,7 +104,8 @@ describe('target lock', () => {
 
   test('a takeover that was cut off does not block the next for ever', async () => {
     await writeFile(path(), '999999999 1');
-    await writeFile(`${path()}.takeover`, '999999999 1');
+    const key = createHash('sha256').update('x.shoal-lock').digest('hex').slice(0, 12);
+    await writeFile(join(folder, `.${key}.takeover.shoal-lock`), '999999999 1');
     await (await TargetLock.take(realStorage, path())).release();
     expect(await readdir(folder)).toEqual([]);
   });

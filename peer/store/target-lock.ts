@@ -2,10 +2,12 @@
  * One fetch per target, one node per state: a lock file that names the process that holds it.
  *
  * A lock is stale when the process that it names does not live any more. So a fetch that was killed, or a machine that went down, never
- * has to be cleaned up after.
+ * has to be cleaned up after: who takes the lock takes away what was left of it.
  */
+import { createHash } from 'node:crypto';
+import { basename, dirname, join } from 'node:path';
 import { ShoalError, systemCode } from '../../common/core/errors.js';
-import { readWholeFile, removeIfThere, withFile } from '../../common/node/disk-work.js';
+import { namesIn, readWholeFile, removeIfThere, withFile } from '../../common/node/disk-work.js';
 import type { Disk } from '../../common/ports/disk.js';
 import type { Processes } from '../../common/ports/processes.js';
 
@@ -13,11 +15,15 @@ import type { Processes } from '../../common/ports/processes.js';
 const TAKEOVERS_MAX_COUNT = 5;
 /** Bytes of a lock that are read: what is longer was not written by us. */
 const LOCK_MAX_BYTES = 4096;
+/** What sharing a folder passes over ends so. */
+const SUFFIX = '.shoal-lock';
+const KEY_CHARS = 12;
+const TAKEOVER = 'takeover';
 
 let takerCount = 0;
 
 export interface LockPorts {
-  readonly disk: Pick<Disk, 'open' | 'link' | 'remove'>;
+  readonly disk: Pick<Disk, 'open' | 'link' | 'remove' | 'list'>;
   readonly processes: Processes;
 }
 
@@ -36,14 +42,15 @@ export class TargetLock {
     const { disk, processes } = ports;
     const { token } = processes;
     takerCount += 1;
-    const own = `${path}.${idOf(token)}.${takerCount}`;
-    // Of a process that had this id before.
-    await removeIfThere(disk, own);
+    const own = beside(path, `${encodeURIComponent(token)}.${takerCount}`);
     try {
       await writeNew(disk, own, token);
       for (let tries = 0; tries < TAKEOVERS_MAX_COUNT; tries += 1) {
         // A link appears whole or not at all, with the holder's name in it.
-        if (await tryLink(ports, own, path)) return new TargetLock(disk, path);
+        if (await tryLink(ports, own, path)) {
+          await sweep(ports, path).catch(() => undefined);
+          return new TargetLock(disk, path);
+        }
         const holder = await readHolder(disk, path);
         if (holder !== undefined && processes.isAlive(holder)) throw refusal(idOf(holder));
         if (holder !== undefined) await removeStale(ports, own, path);
@@ -67,6 +74,25 @@ function beingFetched(id: string): ShoalError {
   return new ShoalError('TARGET_EXISTS', 'local', `Process ${id} is fetching this already; wait for it, or end it.`);
 }
 
+/** A name beside a lock, which is no longer where the lock's is as long as a name may be. */
+function beside(path: string, what: string): string {
+  return join(dirname(path), `.${keyOf(path)}.${what}${SUFFIX}`);
+}
+
+function keyOf(path: string): string {
+  return createHash('sha256').update(basename(path)).digest('hex').slice(0, KEY_CHARS);
+}
+
+/** Takes away what processes left that died while they took this lock. */
+async function sweep({ disk, processes }: LockPorts, path: string): Promise<void> {
+  const start = `.${keyOf(path)}.`;
+  for (const name of await namesIn(disk, dirname(path))) {
+    if (!name.startsWith(start) || !name.endsWith(SUFFIX)) continue;
+    const [token = ''] = name.slice(start.length).split('.');
+    if (token !== TAKEOVER && !processes.isAlive(decodeURIComponent(token))) await removeIfThere(disk, join(dirname(path), name));
+  }
+}
+
 /** What people know a process by. */
 function idOf(token: string): string {
   return token.split(' ')[0] ?? '';
@@ -78,7 +104,7 @@ function idOf(token: string): string {
  */
 async function removeStale(ports: LockPorts, own: string, path: string): Promise<void> {
   const { disk, processes } = ports;
-  const takeover = `${path}.takeover`;
+  const takeover = beside(path, TAKEOVER);
   if (!(await tryLink(ports, own, takeover))) {
     // Left by one who was killed within these few lines.
     const other = await readHolder(disk, takeover);
