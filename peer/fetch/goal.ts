@@ -20,6 +20,7 @@ import { isFolderThere } from './fetch-folder.js';
 import type { FetchSession } from './fetch-session.js';
 import { downloadGoal } from './goal-download.js';
 import { KnownPeers } from './known-peers.js';
+import { makeNamesLast, tidyUp } from './left-undone.js';
 import { Offer, type OfferedFolder } from './offer.js';
 import { checkFreeSpace, inspectTarget } from './target.js';
 
@@ -88,16 +89,11 @@ function checkProgress(session: FetchSession, totalBytes: number): (doneBytes: n
   };
 }
 
+/** Throws `IO` where it cannot be said that what is there will be there after a power cut. */
 export async function reportThere(session: FetchSession, goal: Goal): Promise<FetchResult> {
+  await makeNamesLast(session.ports.disk, goal);
   await tidyUp(session, goal).catch(() => undefined);
   return result(session, goal, { fetchedBytes: 0, wastedBytes: 0, peers: [] }, 0, true);
-}
-
-/** A crash between the rename and the end leaves these behind. A folder that may not be written to has none that matter. */
-async function tidyUp({ ports }: FetchSession, { target, root, name, folder }: Goal): Promise<void> {
-  const isFolder = folder !== undefined;
-  const store = await PartStore.open(ports, { paths: partPaths(target, root ?? '-'), root: root ?? '-', name, isFolder });
-  await store.discard().finally(() => store.close());
 }
 
 export async function fetchGoal(session: FetchSession, goal: Goal, isIndex = false): Promise<FetchResult> {
