@@ -7,6 +7,9 @@ import { HASH_BYTES } from '../../common/core/hash.js';
 import { CHUNK_BYTES, HASH_CACHE_SETTLE_MS } from '../../common/core/limits.js';
 import { realDisk } from '../../common/node/disk.js';
 import { realProcesses } from '../../common/node/processes.js';
+import { SimClock } from '../../common/sim/sim-clock.js';
+import { SimDisk } from '../../common/sim/sim-disk.js';
+import { SimRandom } from '../../common/sim/sim-random.js';
 import type { FileIdentity } from './file-identity.js';
 import { HashCache } from './hash-cache.js';
 
@@ -37,6 +40,19 @@ function fileOf(ino: number, chunks = 1, mtimeNs = 1_700_000_000_123_456_789n): 
 const logPath = () => join(folder, 'hashes.log');
 
 describe('hash cache', () => {
+  test('FS6: one that cannot be begun on a full disk leaves no file open and none behind', async () => {
+    const clock = new SimClock({ isAutomatic: true });
+    const disk = new SimDisk(clock, new SimRandom(1));
+    disk.plantFolder('/cache');
+    disk.setCapacity(disk.usedBytes);
+    const mount = disk.mount();
+    const ports = { disk: mount, processes: realProcesses, epochNowMs: () => NOW_MS };
+    const cache = await HashCache.open(ports, { folder: '/cache', note: (text) => notes.push(text) });
+    await cache.close();
+    expect([mount.openCount, disk.names('/cache')]).toEqual([0, []]);
+    expect(notes).toEqual([expect.stringContaining('is not used')]);
+  });
+
   test('gives back what an earlier run stored, and nothing for another state of the file or another hash', async () => {
     const hashes = randomBytes(3 * HASH_BYTES);
     const first = await openCache();
