@@ -132,8 +132,9 @@ export class Actor {
   #command(user: User): Promise<void> {
     const { plan } = this;
     if (plan.role === 'share') return user.share(plan.contents.map((at) => this.#goodsAt(at).sharePath));
-    // A root alone says nothing of a name.
-    return user.fetch(() => this.#asked(plan), { ...plan, out: plan.by === 'root' ? this.target : undefined });
+    // A root alone says nothing of a name. Of a folder, which cannot be named for a later run before it is there, the manifest does.
+    const isNamed = plan.by === 'root' && this.goods?.plan.isFolder === false;
+    return user.fetch(() => this.#asked(plan), { ...plan, out: isNamed ? this.target : undefined });
   }
 
   #asked({ by }: FetcherPlan): string {
@@ -175,7 +176,10 @@ export class Actor {
     const { path, root, fetchedBytes, resumedBytes, isAlreadyThere } = result;
     record.note(this.name, `done: ${fetchedBytes} bytes fetched, ${resumedBytes} resumed${isAlreadyThere ? ', was there' : ''}`);
     record.count('done');
-    if (goods === undefined || path !== target) return this.#breaks(`done at ${path}`);
+    if (goods === undefined || path !== target) {
+      this.#breaks(`done at ${path}`);
+      return;
+    }
     if (!result.verified) this.#breaks('done without being verified');
     if (!isAlreadyThere && fetchedBytes + resumedBytes < goods.sizeBytes) {
       this.#breaks(`done with ${fetchedBytes} and ${resumedBytes} bytes of ${goods.sizeBytes}`);

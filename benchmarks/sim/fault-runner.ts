@@ -49,12 +49,15 @@ export class FaultRunner {
       case 'silences':
         record.count(fault.kind);
         weather.begin(fault);
-        return this.#until(fault, () => weather.end(fault));
+        this.#until(fault, () => weather.end(fault));
+        break;
       case 'partition':
         record.count(fault.isOneWay ? 'one-way partition' : fault.kind);
-        return this.#until(fault, this.#part(fault));
+        this.#until(fault, this.#part(fault));
+        break;
       case 'tracker-crash':
-        return this.#crashTracker(fault);
+        this.#crashTracker(fault);
+        break;
       default: {
         const actor = this.#world.actors[fault.machine];
         if (actor !== undefined) this.#beginAt(fault, actor);
@@ -70,9 +73,11 @@ export class FaultRunner {
         if (life === undefined) return;
         record.count('stall');
         life.stop();
-        return this.#until(fault, () => life.goOn());
+        this.#until(fault, () => life.goOn());
+        break;
       case 'crash':
-        return this.#crashAt(fault, actor);
+        this.#crashAt(fault, actor);
+        break;
       case 'interrupt':
         record.count('interrupt');
         actor.user?.interrupt();
@@ -80,14 +85,17 @@ export class FaultRunner {
       case 'disk-full':
         record.count('full disk');
         disk.setCapacity(disk.usedBytes + fault.leftBytes);
-        return this.#until(fault, () => disk.setCapacity(DISK_BYTES));
+        this.#until(fault, () => disk.setCapacity(DISK_BYTES));
+        break;
       case 'disk-error': {
         const { what, skipCount, failCount } = fault;
         record.count(`failed ${what}`);
-        return this.#until(fault, disk.faults.add({ code: 'EIO', operations: OPERATIONS[what], skipCount, failCount }));
+        this.#until(fault, disk.faults.add({ code: 'EIO', operations: OPERATIONS[what], skipCount, failCount }));
+        break;
       }
       case 'edit':
-        return this.#edit(fault, actor);
+        this.#edit(fault, actor);
+        break;
     }
   }
 
@@ -111,7 +119,10 @@ export class FaultRunner {
   }
 
   #crashAt(fault: Of<'crash'>, actor: Actor): void {
-    if (fault.changeCount === 0) return this.#crash(fault, actor);
+    if (fault.changeCount === 0) {
+      this.#crash(fault, actor);
+      return;
+    }
     const { disk } = actor.machine;
     let left = fault.changeCount;
     disk.observe = () => {

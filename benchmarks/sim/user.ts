@@ -4,7 +4,7 @@
  * A person knows what the commands say and no more, and is not part of the program: a command that died is given again by whoever
  * starts the machine anew.
  */
-import { ShoalError } from '../../common/core/errors.js';
+import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import type { HashName } from '../../common/core/hash.js';
 import type { HostPort } from '../../common/core/peer-address.js';
 import type { Clock } from '../../common/ports/clock.js';
@@ -130,8 +130,7 @@ export class User {
       this.#node = await createNode(this.#ports(), this.#nodeOptions());
       return await command(this.#node);
     } catch (error) {
-      const known =
-        error instanceof ShoalError ? error : new ShoalError('INTERNAL', 'local', String((error as Error)?.stack ?? error));
+      const known = asShoalError(error);
       this.#events.failed(known, USUAL_CODES.includes(known.code));
       return false;
     } finally {
