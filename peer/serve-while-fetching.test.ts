@@ -9,6 +9,7 @@ import type { PeerAddress } from '../common/core/peer-address.js';
 import { formatPeerAddress } from '../common/core/peer-address.js';
 import { realRandom } from '../common/node/clock.js';
 import { tcpDialer, tcpListener } from '../common/node/tcp.js';
+import type { Disk, DiskFile } from '../common/ports/disk.js';
 import { rejectionCode } from '../common/testkit/error-code.js';
 import type { FetchEvent, FetchResult } from './fetch/fetch-events.js';
 import { parseFetchSource } from './fetch/fetch-source.js';
@@ -421,5 +422,32 @@ describe('what was fetched before', () => {
     await writeFile(machine.path(), seededBytes(content.bytes.length, 5));
     client.socket.write(`GET_CHUNK @${content.root} 1\n`);
     expect(await client.line()).toMatch(/^ERR NOT_FOUND /);
+  });
+});
+
+describe('a seeder whose disk cannot read one chunk', () => {
+  test('FS7: says so of that one, gives all others, and whoever fetches has it from somebody else', async () => {
+    const badChunk = 3;
+    const isBad = (position: number) => Math.floor(position / CHUNK_BYTES) === badChunk;
+    const failing: Disk = {
+      ...realStorage.disk,
+      async open(path, how, mode) {
+        const file = await realStorage.disk.open(path, how, mode);
+        const read: DiskFile['read'] = (into, position) =>
+          isBad(position) ? Promise.reject(Object.assign(new Error('i/o error'), { code: 'EIO' })) : file.read(into, position);
+        return { fd: file.fd, read, status: () => file.status(), close: () => file.close() } as DiskFile;
+      },
+    };
+    const seeder = await Machine.start('file.bin', { ...realStorage, disk: failing });
+    await writeFile(seeder.path(), content.bytes);
+    await seeder.node.share([seeder.path()]);
+    await until('it is shared', () => seeder.node.serves({ by: 'root', root: content.root }));
+    const fetcher = await Machine.start('second');
+    await fetcher.fetch(content, [seeder, await source([content], { holds: (index) => index === badChunk })]);
+    await expectWhole(fetcher);
+    const client = seeder.ask();
+    client.socket.write(`GET_CHUNK file.bin ${badChunk}\nGET_CHUNK file.bin 4\n`);
+    expect(await client.line()).toMatch(/^ERR IO /);
+    expect(Buffer.compare(await client.body(), chunkOf(content.bytes, 4))).toBe(0);
   });
 });
