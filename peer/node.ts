@@ -29,6 +29,10 @@ import type { ReceiverEnd } from './push/push-all.js';
 import type { PushEvents } from './push/push-inbox.js';
 import type { PushPolicy } from './push/push-policy.js';
 import type { ReplicationOptions } from './push/replicator.js';
+import { DamageLedger } from './scrub/damage-ledger.js';
+import { settleHalfMended } from './scrub/half-mended.js';
+import { Mender } from './scrub/mender.js';
+import { Scrubber, type ScrubEvents, type ScrubOptions, type ScrubReport } from './scrub/scrubber.js';
 import { ChunkReader } from './share/chunk-reader.js';
 import { Indexer } from './share/indexer.js';
 import { Introductions } from './share/introductions.js';
@@ -51,7 +55,7 @@ export interface NodePorts extends StoragePorts {
   readonly load?: LoadPort;
 }
 
-export interface NodeEvents extends SharingEvents, AnnouncerEvents, Partial<PushEvents> {
+export interface NodeEvents extends SharingEvents, AnnouncerEvents, Partial<PushEvents>, Partial<ScrubEvents> {
   /** Bytes of a content that a fetcher took. */
   served(content: SharedContent, bytes: number): void;
 }
@@ -74,6 +78,8 @@ export interface NodeOptions {
   readonly group?: string;
   /** How copies of what it shares are looked after; left out, they are not. */
   readonly replicate?: ReplicationOptions;
+  /** What is known of damaged files, where that outlives the process. */
+  readonly damage?: DamageLedger;
   readonly cacheFolder: string;
   /** Hash threads; default one a core. */
   readonly threadCount?: number;
@@ -103,6 +109,10 @@ export interface PeerNode {
   pushable(name: FileName): PushContent | undefined;
   /** Pushes a content to others; resolves with an end for each. Throws as `NodePush.push`. */
   push(options: PushOptions): Promise<ReceiverEnd[]>;
+  /** Reads what is shared again, serves no longer what is damaged, and mends it where that is asked for. Throws as `Scrubber.run`. */
+  scrub(options: ScrubOptions): Promise<ScrubReport>;
+  /** Puts in order what was being mended when an earlier process ended; to be called before anything is shared. */
+  settleHalfMended(): Promise<void>;
   /** Unregisters and stops. Idempotent. */
   close(): Promise<void>;
 }
@@ -115,8 +125,11 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
   if (options.announce !== undefined) checkAnnounce(options.announce);
   const { peerDialer, listener } = limitedPorts(ports, options.limits);
   // Made after what calls them.
-  const later: { sharing?: Sharing; pushing?: NodePush; fetches?: KeptFetches } = {};
-  const reader = new ChunkReader(ports.disk, { changed: (content) => later.sharing?.withdraw(content) });
+  const later: { sharing?: Sharing; pushing?: NodePush; fetches?: KeptFetches; scrubber?: Scrubber } = {};
+  const reader = new ChunkReader(ports.disk, {
+    changed: (content) => later.sharing?.withdraw(content),
+    unreadable: (content, span) => void later.scrubber?.suspect(content, span),
+  });
   const shelf: Shelf = { index: new ShareIndex(), reader, introductions: new Introductions(), id: drawProcessId(ports.random) };
   // First what can fail and holds the process alive: nothing else has to be closed when the port cannot be had.
   const serving = { listener, clock: ports.clock };
@@ -144,12 +157,20 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
   later.pushing = pushing;
   const announcer = new Announcer(ports, announcerOptionsOf(options, server.local.port, desk, ownAddresses));
   const cache = new LateCache(ports, options);
-  const { hashName, isFolderOnly, events } = options;
+  const { hashName, isFolderOnly, events, trackers, damage: ledger = new DamageLedger() } = options;
   const indexer = new Indexer({ ...ports, pool, cache: () => cache.open() }, { hashName });
-  const sharing = new Sharing({ ...ports, ...shelf, indexer, announcer }, { isFolderOnly, events });
+  const sharing = new Sharing(
+    { ...ports, ...shelf, indexer, announcer, damagedChunks: (content) => ledger.chunksOf(content) },
+    { isFolderOnly, events },
+  );
   later.sharing = sharing;
   const fetches = new KeptFetches({ ...ports, peerDialer, pool }, { shelf, announcer, sharing, port });
   later.fetches = fetches;
+  const openCache = () => cache.open();
+  const introduction = { port, id: shelf.id };
+  const mender = new Mender({ ...ports, peerDialer, pool, cache: openCache, ledger }, { trackers, introduction });
+  const scrubber = new Scrubber({ ...ports, ...shelf, pool, sharing, ledger, mender, events, note: events.note });
+  later.scrubber = scrubber;
   const close = async (): Promise<void> => {
     await pushing.close();
     sharing.close();
@@ -172,6 +193,8 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
     status: () => desk.status(),
     pushable: (name) => pushing.pushable(name),
     push: (how) => pushing.push(how),
+    scrub: (how) => scrubber.run(how),
+    settleHalfMended: () => settleHalfMended({ ...ports, pool, cache: openCache, ledger }, hashName),
     close: () => {
       closing ??= close();
       return closing;

@@ -6,9 +6,12 @@ import { untilAborted } from '../../common/core/abortable.js';
 import { ShoalError } from '../../common/core/errors.js';
 import { formatHostPort, formatPeerAddress } from '../../common/core/peer-address.js';
 import { epochNowMs, realClock } from '../../common/node/clock.js';
+import { realLoad } from '../../common/node/load.js';
 import { packageVersion } from '../../common/node/version.js';
 import type { PeerNode } from '../node.js';
 import type { PushFlagOptions } from '../push/push-flags.js';
+import { DamageLedger } from '../scrub/damage-ledger.js';
+import type { IdleScrubOptions } from '../scrub/idle-scrub.js';
 import { ControlServer } from '../serve/control-server.js';
 import { NewsBoard } from '../serve/news-board.js';
 import { controlPathOf, stateFolderOf } from '../serve/serve-paths.js';
@@ -26,6 +29,8 @@ import type { StopSignal } from './stop-signal.js';
 
 export interface ServeRunOptions extends ShareRunOptions {
   readonly push: PushFlagOptions;
+  /** How it looks for damage by itself; `undefined` where it does not. */
+  readonly scrub: IdleScrubOptions | undefined;
 }
 
 /** Resolves with the exit code after `stop` came and everything was taken back. Throws `USAGE` where a node of this state runs. */
@@ -55,7 +60,7 @@ function alreadyRunning(pid: string): ShoalError {
 }
 
 async function serveLocked(options: ServeRunOptions, folder: string, stop: StopSignal, onStop: () => void): Promise<number> {
-  const { isJson, isQuiet, trackers, announce, limits, isUdp, paths, host, port, hashName, isFolderOnly, push } = options;
+  const { isJson, isQuiet, trackers, announce, limits, isUdp, paths, host, port, hashName, isFolderOnly, push, scrub } = options;
   // Before it says that it is ready: whoever waits for that would take it to be so.
   await checkPaths(realStorage.disk, paths);
   const progress = await createProgress({ isQuiet, isJson });
@@ -66,7 +71,20 @@ async function serveLocked(options: ServeRunOptions, folder: string, stop: StopS
   const board = new NewsBoard();
   board.read(report);
   const { file, state } = await StateFile.open(realStorage, folder, { nowMs: epochNowMs(), note: board.note });
-  const node = await startNode({ host, port, announce, limits, isUdp, trackers, hashName, isFolderOnly, ...push, events: board });
+  const damage = new DamageLedger(state.scrub.damage);
+  const node = await startNode({
+    host,
+    port,
+    announce,
+    limits,
+    isUdp,
+    trackers,
+    hashName,
+    isFolderOnly,
+    ...push,
+    damage,
+    events: board,
+  });
   const settings = {
     trackers: trackers.map(formatHostPort),
     host,
@@ -78,7 +96,8 @@ async function serveLocked(options: ServeRunOptions, folder: string, stop: StopS
     isUdp,
   };
   const identity = { version: packageVersion(), pid: process.pid, settings };
-  const serving = new ServingNode({ node, board, clock: realClock, file, state, ...identity, stop: onStop });
+  const parts = { node, board, clock: realClock, epochNowMs, load: realLoad, file, state, damage, scrub };
+  const serving = new ServingNode({ ...parts, ...identity, stop: onStop });
   const control = await listenOrClose(serving, node);
   try {
     sayReady(node, report, isJson, print);

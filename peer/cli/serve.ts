@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js';
 import { ShoalError } from '../../common/core/errors.js';
 import { PUSH_FLAGS, pushOptionsOf } from '../push/push-flags.js';
+import { idleScrubOf, SCRUB_FLAGS } from '../scrub/scrub-flags.js';
 import {
   CONTENT_FLAGS,
   contentOptionsOf,
@@ -22,7 +23,17 @@ export const serveCommand: CommandSpec = {
   name: 'serve',
   summary: 'stay: share, keep sharing what is fetched, and do the work of the other commands',
   args: [{ name: 'path', help: 'files and folders to share while it runs', isOptional: true, isVariadic: true, isPath: true }],
-  flags: [TRACKER_FLAG, UDP_FLAG, ...SERVE_FLAGS, ...CONTENT_FLAGS, ...LIMIT_FLAGS, ...PUSH_FLAGS, JSON_FLAG, QUIET_FLAG],
+  flags: [
+    TRACKER_FLAG,
+    UDP_FLAG,
+    ...SERVE_FLAGS,
+    ...CONTENT_FLAGS,
+    ...LIMIT_FLAGS,
+    ...PUSH_FLAGS,
+    ...SCRUB_FLAGS,
+    JSON_FLAG,
+    QUIET_FLAG,
+  ],
   examples: [
     'peer serve --tracker 192.168.1.5:4700',
     'peer serve /data/shared --limit-up 10M --port 4701',
@@ -41,6 +52,7 @@ async function runServe(input: CommandInput): Promise<number> {
     limits: limitsOf(input),
     isUdp: input.switch('udp') === true,
     push: pushOptionsOf(input),
+    scrub: idleScrubOf(input),
     isJson: input.switch('json') === true,
     isQuiet: input.switch('quiet') === true,
     trackers: await trackersToUse(input),

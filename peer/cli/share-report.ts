@@ -11,6 +11,9 @@ import { formatBytes } from '../../common/core/units.js';
 import type { PushOffer } from '../../common/wire/peer-lines.js';
 import type { Announcement } from '../discovery/announcer.js';
 import type { NodeEvents } from '../node.js';
+import type { DamagedChunk } from '../scrub/chunk-check.js';
+import type { FileContent } from '../scrub/damage-ledger.js';
+import { damageText, toldChunk } from '../serve/node-scrubs.js';
 import type { SharedContent } from '../share/shared-content.js';
 
 /** Milliseconds between two progress events. */
@@ -154,6 +157,18 @@ export class ShareReport implements NodeEvents {
   pushFailed({ name, root }: PushOffer, ip: string, { code, message }: ShoalError): void {
     this.#say(`"${name}", pushed by ${ip}, was not received: ${message}`);
     this.#event({ event: 'push-failed', name, root, from: ip, code, message });
+  }
+
+  damaged(content: FileContent, { chunkIndex, reason }: DamagedChunk): void {
+    const told = toldChunk(content, chunkIndex);
+    this.#say(`${damageText(told, reason)} It is not served; "peer verify --all --repair" fetches it again from other peers.`);
+    this.#event({ event: 'damaged', ...told, reason });
+  }
+
+  mended(content: FileContent, chunkIndex: number): void {
+    const told = toldChunk(content, chunkIndex);
+    this.#say(`"${told.path}" is as it was shared again at byte ${told.offset} (chunk ${told.chunk}).`);
+    this.#event({ event: 'mended', ...told });
   }
 
   /** Bound, since it is handed on by itself. */

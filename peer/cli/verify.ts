@@ -1,4 +1,4 @@
-/** `peer verify`: whether a file on disk is what a link or a root names. */
+/** `peer verify`: whether a file on disk is what a link or a root names, and with `--all` whether what is shared is as it was. */
 import { stat } from 'node:fs/promises';
 import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js';
 import { ShoalError, systemCode } from '../../common/core/errors.js';
@@ -8,28 +8,63 @@ import { formatBytes } from '../../common/core/units.js';
 import { parseFetchSource } from '../fetch/fetch-source.js';
 import { hashWholeFile } from '../hash/file-root.js';
 import { HashPool } from '../hash/hash-pool.js';
+import { scrubRateOf } from '../scrub/scrub-flags.js';
 import { JSON_FLAG, QUIET_FLAG } from './common-flags.js';
-import { createProgress, type Progress } from './progress.js';
+import { createProgress, type Progress, type ProgressOptions } from './progress.js';
 
 export const verifyCommand: CommandSpec = {
   name: 'verify',
-  summary: 'check a file on disk against a link or a root',
+  summary: 'check a file on disk against a link or a root, or all that the running peer shares',
   args: [
-    { name: 'file', help: 'the file to check', isPath: true },
-    { name: 'link|@root', help: 'a link, or a root with an @ before it' },
+    { name: 'file', help: 'the file to check', isPath: true, isOptional: true },
+    { name: 'link|@root', help: 'a link, or a root with an @ before it', isOptional: true },
   ],
-  flags: [JSON_FLAG, QUIET_FLAG],
-  examples: ['peer verify disk.img @9f2c…', "peer verify model.bin 'magnet:?xt=urn:shoal:…'"],
+  flags: [
+    {
+      name: 'all',
+      type: 'switch',
+      help: 'let the running peer read all that it shares again; what is damaged it serves no longer',
+    },
+    { name: 'repair', type: 'switch', help: 'with --all: fetch what is damaged from other peers and write it over' },
+    { name: 'rate', type: 'text', value: 'RATE', help: 'with --all: most bytes a second that are read: 50M (default no limit)' },
+    JSON_FLAG,
+    QUIET_FLAG,
+  ],
+  examples: [
+    'peer verify disk.img @9f2c…',
+    "peer verify model.bin 'magnet:?xt=urn:shoal:…'",
+    'peer verify --all --repair --rate 50M',
+  ],
   run: runVerify,
 };
 
 async function runVerify(input: CommandInput): Promise<number> {
-  const [path = '', what = ''] = input.args;
+  const [path, what] = input.args;
+  const isJson = input.switch('json') === true;
+  const isQuiet = input.switch('quiet') === true;
+  const isRepair = input.switch('repair') === true;
+  const bytesPerSecond = scrubRateOf(input, 'rate');
+  if (input.switch('all') === true) {
+    if (path !== undefined) throw usage('--all checks what the running peer shares, and takes no file.');
+    // Loaded for this alone.
+    const { verifyAll } = await import('./verify-all.js');
+    return verifyAll({ isRepair, bytesPerSecond, isJson, isQuiet });
+  }
+  if (isRepair || bytesPerSecond !== undefined) throw usage('--repair and --rate go with --all.');
+  if (path === undefined || what === undefined)
+    throw usage('Name a file and a link or @root that it is to be held against, or give --all.');
+  return verifyOne(path, what, { isJson, isQuiet });
+}
+
+function usage(text: string): ShoalError {
+  return new ShoalError('USAGE', 'local', text);
+}
+
+async function verifyOne(path: string, what: string, { isJson, isQuiet }: ProgressOptions): Promise<number> {
   const { root, sizeBytes } = parseFetchSource(what);
   if (root === undefined) throw new ShoalError('USAGE', 'local', `"${what}" is neither a link nor a root with an @ before it.`);
   const foundBytes = await fileSize(path);
-  const isJson = input.switch('json') === true;
-  const progress = await createProgress({ isQuiet: input.switch('quiet') === true, isJson });
+  const progress = await createProgress({ isQuiet, isJson });
   const pool = new HashPool();
   try {
     const isRight =

@@ -72,7 +72,16 @@ export interface PushRequest {
   readonly timeoutMs: number;
 }
 
+/** Reads what is shared again, to find what the disk has damaged. */
+export interface ScrubRequest {
+  readonly request: 'scrub';
+  readonly isRepair: boolean;
+  /** `null`: as fast as it goes. */
+  readonly bytesPerSecond: number | null;
+}
+
 export type ControlRequest =
+  | ScrubRequest
   | FetchRequest
   | ShareRequest
   | PushRequest
@@ -116,6 +125,10 @@ export function parseControlRequest(line: string): ControlRequest {
       return { request, name: text('name'), path: text('path') };
     case 'share':
       return { request, paths: texts('paths'), isKept: flag('isKept') };
+    case 'scrub': {
+      const bytesPerSecond = raw['bytesPerSecond'] === null ? null : span('bytesPerSecond');
+      return { request, isRepair: flag('isRepair'), bytesPerSecond };
+    }
     case 'push': {
       const group = raw['group'] === null ? null : text('group');
       return { request, path: text('path'), to: texts('to'), group, timeoutMs: span('timeoutMs') };
@@ -178,7 +191,7 @@ function isObject(raw: unknown): raw is Json {
   return typeof raw === 'object' && raw !== null && !Array.isArray(raw);
 }
 
-/** A number of milliseconds. */
+/** A number of milliseconds, or of bytes. */
 function isSpan(raw: unknown): raw is number {
   return typeof raw === 'number' && Number.isSafeInteger(raw) && raw >= 0;
 }

@@ -7,6 +7,7 @@ import { formatHostPort, type HostPort, type PeerAddress } from '../../common/co
 import type { Announcement } from '../discovery/announcer.js';
 import type { NodeEvents } from '../node.js';
 import type { PushEvents } from '../push/push-inbox.js';
+import type { ScrubEvents } from '../scrub/scrubber.js';
 import type { SharedContent } from '../share/shared-content.js';
 
 /** Whoever looks, at what it cares for. */
@@ -100,6 +101,14 @@ export class NewsBoard implements NodeEvents {
 
   pushFailed(...args: Parameters<PushEvents['pushFailed']>): void {
     this.#tell((reader) => reader.pushFailed?.(...args));
+  }
+
+  damaged(...args: Parameters<ScrubEvents['damaged']>): void {
+    this.#tell((reader) => reader.damaged?.(...args));
+  }
+
+  mended(...args: Parameters<ScrubEvents['mended']>): void {
+    this.#tell((reader) => reader.mended?.(...args));
   }
 
   readonly note = (text: string): void => this.#tell((reader) => reader.note?.(text));

@@ -7,21 +7,27 @@ import { untilAborted } from '../../common/core/abortable.js';
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import { formatPeerAddress, type HostPort, parseHostPort } from '../../common/core/peer-address.js';
 import type { Clock, Timer } from '../../common/ports/clock.js';
+import type { LoadPort } from '../../common/ports/load.js';
 import type { PeerStatus } from '../../common/wire/peer-documents.js';
 import type { FetchResult } from '../fetch/fetch-events.js';
 import type { PeerNode } from '../node.js';
+import type { DamageLedger } from '../scrub/damage-ledger.js';
+import { IdleScrub, type IdleScrubOptions } from '../scrub/idle-scrub.js';
+import type { ScrubOptions } from '../scrub/scrubber.js';
 import {
   CONTROL_VERSION,
   type ControlRequest,
   type Hello,
   type Json,
   type NodeSettings,
+  type PushRequest,
   type ShareRequest,
 } from './control-protocol.js';
 import type { ControlDesk, ControlSession } from './control-server.js';
 import type { NewsBoard } from './news-board.js';
 import { NodeFetches, type RunningFetch } from './node-fetches.js';
 import { pushForCommand } from './node-pushes.js';
+import { NodeScrubs } from './node-scrubs.js';
 import { hashingSender, newsSender } from './share-news.js';
 import { namesOf, ShareOwners } from './share-owners.js';
 import type { StateFile } from './state-file.js';
@@ -38,6 +44,12 @@ export interface ServingParts {
   readonly clock: Clock;
   readonly file: StateFile;
   readonly state: ServeState;
+  /** What the node knows of damaged files; kept in the state from now on. */
+  readonly damage: DamageLedger;
+  /** How it looks for damage by itself; `undefined` where it does not. */
+  readonly scrub: IdleScrubOptions | undefined;
+  readonly epochNowMs: () => number;
+  readonly load?: LoadPort;
   /** Of the program. */
   readonly version: string;
   readonly pid: number;
@@ -71,6 +83,10 @@ export class ServingNode implements ControlDesk {
   readonly #statistics: Statistics;
   readonly #owners: ShareOwners;
   readonly #fetches: NodeFetches;
+  readonly #scrubs: NodeScrubs;
+  readonly #idleScrub: IdleScrub;
+  #pushCount = 0;
+  #isBegun = false;
   readonly #startedMs: number;
   readonly #stopReading: () => void;
   #timer: Timer | undefined;
@@ -94,6 +110,17 @@ export class ServingNode implements ControlDesk {
       keep: (result) => this.#keep(result),
       fetched: ({ name, path }) => board.note(`"${name}" was fetched to ${path} for a command.`),
     });
+    this.#scrubs = new NodeScrubs(node, clock);
+    const scrubPorts = {
+      ...parts,
+      note,
+      scrub: (how: ScrubOptions) => node.scrub(how),
+      uploadPercent: () => node.status().load ?? 0,
+      isWorking: () => this.#isWorking,
+      changed: () => this.#changed(),
+    };
+    this.#idleScrub = new IdleScrub(scrubPorts, parts.scrub, state.scrub, state.sinceMs);
+    parts.damage.keepWith(() => this.#save());
     this.#stopReading = board.read({
       served: ({ name, root, manifest }, bytes) => {
         this.#statistics.uploaded({ name, root, sizeBytes: manifest.sizeBytes }, bytes, clock.nowMs());
@@ -109,8 +136,10 @@ export class ServingNode implements ControlDesk {
 
   /** Shares again what is kept, and `paths`, which belong to this run alone. Throws what stands against those paths. */
   async begin(paths: readonly string[]): Promise<void> {
+    await this.#parts.node.settleHalfMended();
     if (paths.length > 0) await this.#owners.share(paths, this, this.#parts.board);
     await this.#owners.restore();
+    this.#isBegun = true;
   }
 
   async answer(request: ControlRequest, session: ControlSession): Promise<Json> {
@@ -135,7 +164,9 @@ export class ServingNode implements ControlDesk {
       case 'fetch':
         return this.#fetches.fetch(request, session);
       case 'push':
-        return pushForCommand({ node: this.#parts.node, owners: this.#owners, clock: this.#parts.clock }, request, session);
+        return this.#push(request, session);
+      case 'scrub':
+        return this.#scrubs.scrub(request, session);
       case 'stop':
         this.#parts.stop();
         return { pid: this.hello.pid };
@@ -147,6 +178,7 @@ export class ServingNode implements ControlDesk {
   /** Writes what is not written yet, and nothing after that. Idempotent. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
+    await this.#idleScrub.close();
     this.#stopReading();
     this.#timer?.cancel();
     this.#isClosed = true;
@@ -175,6 +207,21 @@ export class ServingNode implements ControlDesk {
       }
     }
     return { names };
+  }
+
+  async #push(request: PushRequest, session: ControlSession): Promise<Json> {
+    const { node, clock } = this.#parts;
+    this.#pushCount += 1;
+    try {
+      return await pushForCommand({ node, owners: this.#owners, clock }, request, session);
+    } finally {
+      this.#pushCount -= 1;
+    }
+  }
+
+  /** Whether it does anything that somebody waits for. */
+  get #isWorking(): boolean {
+    return !this.#isBegun || this.#scrubs.isRunning || this.#pushCount > 0 || this.#fetches.running.length > 0;
   }
 
   async #keep({ type, path, name }: Pick<FetchResult, 'type' | 'path' | 'name'>): Promise<void> {
@@ -207,7 +254,9 @@ export class ServingNode implements ControlDesk {
   }
 
   #state(): ServeState {
-    return { sinceMs: this.#parts.state.sinceMs, kept: this.#owners.kept, totals: this.#statistics.totals };
+    const { state, damage } = this.#parts;
+    const scrub = { ...this.#idleScrub.progress, damage: damage.records };
+    return { sinceMs: state.sinceMs, kept: this.#owners.kept, totals: this.#statistics.totals, scrub };
   }
 
   #changed(): void {

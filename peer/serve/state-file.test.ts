@@ -12,6 +12,7 @@ import { StateFile } from './state-file.js';
 import { emptyState, formatState, parseState, type ServeState } from './state-format.js';
 
 const count = fc.nat({ max: Number.MAX_SAFE_INTEGER });
+const anyTime = fc.bigInt(-(2n ** 62n), 2n ** 62n);
 const arbitraryState: fc.Arbitrary<ServeState> = fc.record({
   sinceMs: count,
   kept: fc.array(
@@ -21,6 +22,18 @@ const arbitraryState: fc.Arbitrary<ServeState> = fc.record({
       name: anyFileName,
     }),
   ),
+  scrub: fc.record({
+    startedMs: count,
+    at: fc.option(fc.record({ name: fc.string(), chunkIndex: count })),
+    damage: fc.array(
+      fc.record({
+        path: fc.string({ minLength: 1 }),
+        root: anyRoot,
+        identity: fc.record({ dev: fc.bigInt(0n, 2n ** 63n), ino: fc.bigInt(0n, 2n ** 63n), sizeBytes: count, mtimeNs: anyTime }),
+        chunks: fc.array(count),
+      }),
+    ),
+  }),
   totals: fc.record({
     uploadedBytes: count,
     downloadedBytes: count,

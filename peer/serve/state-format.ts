@@ -5,6 +5,8 @@
 import { parseFileName } from '../../common/core/file-name.js';
 import { isSize } from '../../common/core/manifest.js';
 import { type ContentRoot, isContentRoot } from '../../common/core/root.js';
+import type { DamageRecord } from '../scrub/damage-ledger.js';
+import type { ScrubPlace } from '../scrub/scrubber.js';
 import type { SharePlace } from '../share/share-place.js';
 
 const KIND = 'shoal-peer-state';
@@ -28,24 +30,37 @@ export interface Totals {
   readonly contents: readonly ContentCounts[];
 }
 
+/** How far the peer is with looking for damage. */
+export interface ScrubState {
+  /** When the last look began, in milliseconds since 1970; 0 before the first. */
+  readonly startedMs: number;
+  /** Where it goes on; `null` where it has come to its end. */
+  readonly at: ScrubPlace | null;
+  readonly damage: readonly DamageRecord[];
+}
+
 export interface ServeState {
   /** Since when it is counted, in milliseconds since 1970. */
   readonly sinceMs: number;
   /** What is shared again after every start. */
   readonly kept: readonly SharePlace[];
   readonly totals: Totals;
+  readonly scrub: ScrubState;
 }
+
+const NO_SCRUB: ScrubState = { startedMs: 0, at: null, damage: [] };
 
 export function emptyState(nowMs: number): ServeState {
-  return { sinceMs: nowMs, kept: [], totals: { uploadedBytes: 0, downloadedBytes: 0, contents: [] } };
+  return { sinceMs: nowMs, kept: [], totals: { uploadedBytes: 0, downloadedBytes: 0, contents: [] }, scrub: NO_SCRUB };
 }
 
-export function formatState({ sinceMs, kept, totals }: ServeState): string {
+export function formatState({ sinceMs, kept, totals, scrub: { startedMs, at, damage } }: ServeState): string {
   const contents = totals.contents.map(({ name, root, sizeBytes, uploadedBytes, downloadedBytes }) => {
     return { name, root: root ?? null, size: sizeBytes, uploaded: uploadedBytes, downloaded: downloadedBytes };
   });
   const { uploadedBytes: uploaded, downloadedBytes: downloaded } = totals;
-  return `${JSON.stringify({ kind: KIND, version: VERSION, since: sinceMs, kept, uploaded, downloaded, contents }, undefined, 1)}\n`;
+  const scrub = { started: startedMs, at, damage: damage.map(damageJson) };
+  return `${JSON.stringify({ kind: KIND, version: VERSION, since: sinceMs, kept, uploaded, downloaded, contents, scrub }, undefined, 1)}\n`;
 }
 
 /** The state that a text holds; `undefined` where it is damaged, or of a version that is not known. */
@@ -57,7 +72,10 @@ export function parseState(text: string): ServeState | undefined {
   const contents = listOf(raw['contents'], countsOf);
   if (sinceMs === undefined || uploadedBytes === undefined || downloadedBytes === undefined) return undefined;
   if (kept === undefined || contents === undefined) return undefined;
-  return { sinceMs, kept, totals: { uploadedBytes, downloadedBytes, contents } };
+  // States of old have none.
+  const scrub = raw['scrub'] === undefined ? NO_SCRUB : scrubOf(recordOf(raw['scrub']));
+  if (scrub === undefined) return undefined;
+  return { sinceMs, kept, totals: { uploadedBytes, downloadedBytes, contents }, scrub };
 }
 
 function parseJson(text: string): unknown {
@@ -103,4 +121,36 @@ function countsOf(raw: Readonly<Record<string, unknown>>): ContentCounts | undef
   if (typeof name !== 'string' || (root !== null && !(typeof root === 'string' && isContentRoot(root)))) return undefined;
   if (sizeBytes === undefined || uploadedBytes === undefined || downloadedBytes === undefined) return undefined;
   return { name, root: root ?? undefined, sizeBytes, uploadedBytes, downloadedBytes };
+}
+
+function scrubOf(raw: Readonly<Record<string, unknown>> | undefined): ScrubState | undefined {
+  if (raw === undefined) return undefined;
+  const startedMs = countOf(raw['started']);
+  const damage = listOf(raw['damage'], damageOf);
+  const place = recordOf(raw['at']);
+  const [name, chunkIndex] = [place?.['name'], countOf(place?.['chunkIndex'])];
+  const at = typeof name === 'string' && chunkIndex !== undefined ? { name, chunkIndex } : null;
+  if (startedMs === undefined || damage === undefined || (at === null && raw['at'] !== null)) return undefined;
+  return { startedMs, at, damage };
+}
+
+/** What JSON has no numbers for goes as text. */
+function damageJson({ path, root, identity, chunks }: DamageRecord) {
+  const { dev, ino, sizeBytes, mtimeNs } = identity;
+  return { path, root, dev: String(dev), ino: String(ino), size: sizeBytes, mtimeNs: String(mtimeNs), chunks };
+}
+
+function damageOf(raw: Readonly<Record<string, unknown>>): DamageRecord | undefined {
+  const { path, root, chunks } = raw;
+  const [dev, ino, mtimeNs] = ['dev', 'ino', 'mtimeNs'].map((key) => bigOf(raw[key]));
+  const sizeBytes = countOf(raw['size']);
+  if (typeof path !== 'string' || typeof root !== 'string' || !isContentRoot(root) || sizeBytes === undefined) return undefined;
+  if (dev === undefined || ino === undefined || mtimeNs === undefined || !Array.isArray(chunks)) return undefined;
+  const indexes = chunks.map(countOf).filter((chunkIndex) => chunkIndex !== undefined);
+  if (indexes.length !== chunks.length) return undefined;
+  return { path, root, identity: { dev, ino, sizeBytes, mtimeNs }, chunks: indexes };
+}
+
+function bigOf(raw: unknown): bigint | undefined {
+  return typeof raw === 'string' && /^-?\d{1,20}$/.test(raw) ? BigInt(raw) : undefined;
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { appendFile, mkdtemp, open, realpath, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, open, realpath, rename, rm, symlink, truncate, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -10,9 +10,10 @@ import type { ContentRoot } from '../../common/core/root.js';
 import { realDisk } from '../../common/node/disk.js';
 import { rejectionCode } from '../../common/testkit/error-code.js';
 import { identityOf } from '../hash/file-identity.js';
+import { turn } from '../testkit/until.js';
 import { ChunkReader } from './chunk-reader.js';
 import { fullHolding } from './holding.js';
-import type { SharedContent } from './shared-content.js';
+import type { FileSource, SharedContent } from './shared-content.js';
 
 let folder: string;
 let changed: SharedContent[];
@@ -68,6 +69,30 @@ describe('chunk reader', () => {
     expect(into.subarray(0, 7)).toEqual(Uint8Array.from(bytes.subarray(2 * CHUNK_BYTES)));
     await readChunk({ ...content, source: { kind: 'memory', bytes } }, 2, into.fill(0));
     expect(into.subarray(0, 8)).toEqual(Uint8Array.of(...bytes.subarray(2 * CHUNK_BYTES), 0));
+  });
+
+  test('waits while this process itself mends the file, and reads it in its new state', async () => {
+    const bytes = randomBytes(CHUNK_BYTES + 7);
+    const content = await share('file', bytes);
+    const source = content.source as FileSource;
+    let over = () => {};
+    source.mending = new Promise<void>((resolve) => {
+      over = resolve;
+    });
+    await utimes(source.path, 1, 1);
+    let isRead = false;
+    const into = memory();
+    const reading = readChunk(content, 0, into).finally(() => {
+      isRead = true;
+    });
+    await turn();
+    expect(isRead).toBe(false);
+    source.identity = identityOf(await realDisk.lstat(source.path));
+    source.mending = undefined;
+    over();
+    await reading;
+    expect(Buffer.compare(into, bytes.subarray(0, CHUNK_BYTES))).toBe(0);
+    expect(changed).toEqual([]);
   });
 
   test('reads a span that lies in two chunks, of a file and of a content in memory', async () => {

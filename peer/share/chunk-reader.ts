@@ -6,7 +6,7 @@
  * is written by this process alone, and what of it is served was verified before.
  */
 import type { ByteSpan } from '../../common/core/chunks.js';
-import { asShoalError, ShoalError, systemCode } from '../../common/core/errors.js';
+import { ShoalError, systemCode } from '../../common/core/errors.js';
 import { readFully } from '../../common/node/disk-work.js';
 import type { Disk } from '../../common/ports/disk.js';
 import { type FileIdentity, sameIdentity } from '../hash/file-identity.js';
@@ -16,6 +16,8 @@ import type { SharedContent } from './shared-content.js';
 export interface ChunkReaderOptions {
   /** A content whose file changed or vanished: it must not be served any more. */
   readonly changed: (content: SharedContent) => void;
+  /** The disk does not give a span of a content's file. */
+  readonly unreadable?: (content: SharedContent, span: ByteSpan) => void;
   /** Files kept open; default OPEN_FILES_MAX_COUNT. */
   readonly openFilesMaxCount?: number;
 }
@@ -23,10 +25,12 @@ export interface ChunkReaderOptions {
 export class ChunkReader {
   readonly #files: OpenFiles;
   readonly #changed: (content: SharedContent) => void;
+  readonly #unreadable: ChunkReaderOptions['unreadable'];
 
   constructor(disk: Pick<Disk, 'open'>, options: ChunkReaderOptions) {
     this.#files = new OpenFiles(disk, options.openFilesMaxCount);
     this.#changed = options.changed;
+    this.#unreadable = options.unreadable;
   }
 
   /**
@@ -40,10 +44,16 @@ export class ChunkReader {
       return;
     }
     // The second time with a file opened anew: the one that was open may be what the path led to before.
-    const identity = source.kind === 'file' ? source.identity : undefined;
-    for (let triesLeft = 2; triesLeft > 0; triesLeft -= 1) {
-      if (await this.#readFile(source.path, identity, span, into)) return;
+    for (let triesLeft = 2; triesLeft > 0; ) {
+      const identity = source.kind === 'file' ? source.identity : undefined;
+      if (await this.#readFile(source.path, identity, span, into).catch((error: unknown) => this.#failed(content, span, error)))
+        return;
+      if (source.kind === 'file' && (source.mending !== undefined || source.identity !== identity)) {
+        await source.mending;
+        continue;
+      }
       this.#files.forget(source.path);
+      triesLeft -= 1;
     }
     // It is on its way to its final name: whoever asks again finds it there.
     if (source.kind === 'part') throw new ShoalError('BUSY', 'environment', 'The file is being moved; ask again.');
@@ -70,10 +80,15 @@ export class ChunkReader {
       if (['ENOENT', 'ENOTDIR', 'ELOOP', 'EISDIR', 'ENXIO'].includes(code)) return false;
       if (code === 'EMFILE' || code === 'ENFILE') throw new ShoalError('BUSY', 'environment', 'Too many files are open.', error);
       if (error instanceof ShoalError) throw error;
-      throw new ShoalError('IO', 'environment', 'The file cannot be read.', asShoalError(error));
+      throw new ShoalError('IO', 'environment', 'The file cannot be read.', error);
     } finally {
       this.#files.release(open);
     }
+  }
+
+  #failed(content: SharedContent, span: ByteSpan, error: unknown): never {
+    if (error instanceof ShoalError && systemCode(error.cause) === 'EIO') this.#unreadable?.(content, span);
+    throw error;
   }
 
   /** Opens the content's file anew next time. */

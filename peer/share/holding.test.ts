@@ -28,4 +28,23 @@ describe('a full holding', () => {
   test('has a whole number of chunks', () => {
     expect(errorCode(() => fullHolding(1.5))).toBe('INTERNAL');
   });
+
+  test('is not whole while chunks are damaged, and tells whoever watches of those that are good again', () => {
+    const holding = fullHolding(10);
+    const came: number[] = [];
+    const unwatch = holding.watch((chunkIndex) => came.push(chunkIndex));
+    expect([holding.lose(3), holding.lose(9), holding.lose(3), holding.lose(10), holding.lose(-1)]).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
+    expect([holding.isWhole, holding.has(3), holding.has(4), holding.damaged]).toEqual([false, false, true, [3, 9]]);
+    expect(holding.bits()).toEqual(Uint8Array.of(0b1110_1111, 0b1000_0000));
+    expect([holding.regain(9), holding.regain(9), holding.regain(4)]).toEqual([true, false, false]);
+    unwatch();
+    expect(holding.regain(3)).toBe(true);
+    expect([holding.isWhole, came, holding.bits()]).toEqual([true, [9], Uint8Array.of(0xff, 0xc0)]);
+  });
 });

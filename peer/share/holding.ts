@@ -5,7 +5,7 @@ import { invariant } from '../../common/core/errors.js';
 export interface Holding {
   /** Chunks in all; for a folder: of its index and its files. */
   readonly chunkCount: number;
-  /** All is here, and was from the first time on that it was shared like this. */
+  /** All is here. */
   readonly isWhole: boolean;
   /** False for an index that the content does not have. */
   has(chunkIndex: number): boolean;
@@ -21,13 +21,15 @@ export function heldCount(holding: Holding): number {
 }
 
 /** Of a content that is all here. */
-export function fullHolding(chunkCount: number): Holding {
-  return new FullHolding(chunkCount);
+export function fullHolding(chunkCount: number): WholeHolding {
+  return new WholeHolding(chunkCount);
 }
 
-/** A class, and no object of functions: a folder has up to a million of them. */
-class FullHolding implements Holding {
+/** All is here, but for chunks that turned out to be damaged. A class, and no object of functions: a folder has up to a million of them. */
+export class WholeHolding implements Holding {
   readonly chunkCount: number;
+  #damaged: Set<number> | undefined;
+  #watchers: Set<(chunkIndex: number) => void> | undefined;
 
   constructor(chunkCount: number) {
     invariant(Number.isSafeInteger(chunkCount) && chunkCount >= 0, `a holding of ${chunkCount} chunks`);
@@ -35,18 +37,42 @@ class FullHolding implements Holding {
   }
 
   get isWhole(): boolean {
-    return true;
+    return this.#damaged === undefined;
+  }
+
+  /** Chunks that are damaged, in no order. */
+  get damaged(): readonly number[] {
+    return [...(this.#damaged ?? [])];
   }
 
   has(chunkIndex: number): boolean {
-    return chunkIndex >= 0 && chunkIndex < this.chunkCount;
+    return chunkIndex >= 0 && chunkIndex < this.chunkCount && this.#damaged?.has(chunkIndex) !== true;
   }
 
   bits(): Uint8Array {
-    return Bitfield.full(this.chunkCount).bytes;
+    const bits = Bitfield.full(this.chunkCount);
+    for (const chunkIndex of this.#damaged ?? []) bits.delete(chunkIndex);
+    return bits.bytes;
   }
 
-  watch(): () => void {
-    return () => undefined;
+  watch(came: (chunkIndex: number) => void): () => void {
+    this.#watchers ??= new Set();
+    const watchers = this.#watchers.add(came);
+    return () => void watchers.delete(came);
+  }
+
+  /** A chunk is damaged; returns whether that is news. */
+  lose(chunkIndex: number): boolean {
+    if (!this.has(chunkIndex)) return false;
+    this.#damaged = (this.#damaged ?? new Set()).add(chunkIndex);
+    return true;
+  }
+
+  /** A chunk is as it should be again; returns whether that is news. */
+  regain(chunkIndex: number): boolean {
+    if (this.#damaged?.delete(chunkIndex) !== true) return false;
+    if (this.#damaged.size === 0) this.#damaged = undefined;
+    for (const came of [...(this.#watchers ?? [])]) came(chunkIndex);
+    return true;
   }
 }

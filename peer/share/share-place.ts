@@ -4,6 +4,7 @@ import type { ContentRoot } from '../../common/core/root.js';
 import type { Timer } from '../../common/ports/clock.js';
 import type { Announcement } from '../discovery/announcer.js';
 import type { FileIdentity } from '../hash/file-identity.js';
+import { heldCount } from './holding.js';
 import type { ScannedFile } from './scan.js';
 import type { SharedContent } from './shared-content.js';
 
@@ -52,9 +53,10 @@ export function newShare({ kind, path, name }: SharePlace): Share {
   };
 }
 
-export function announcement({ name, root, manifest }: SharedContent): Announcement {
+export function announcement({ name, root, manifest, holding }: SharedContent): Announcement {
   const { sizeBytes, type } = manifest;
-  return { name, root, sizeBytes, ...(type === undefined ? {} : { type }) };
+  const have = holding.isWhole ? {} : { haveCount: () => heldCount(holding) };
+  return { name, root, sizeBytes, ...(type === undefined ? {} : { type }), ...have };
 }
 
 /** A text that is the same only if every file is in the same state. */

@@ -12,6 +12,7 @@ import type { FileName } from '../../common/core/file-name.js';
 import type { Clock } from '../../common/ports/clock.js';
 import type { FileTree } from '../../common/ports/disk.js';
 import type { Announcer } from '../discovery/announcer.js';
+import { markChunk } from './chunk-marks.js';
 import type { ChunkReader } from './chunk-reader.js';
 import type { Indexer } from './indexer.js';
 import { type Note, rescanFile, type Scan, scanFolder, scanPaths } from './scan.js';
@@ -34,6 +35,8 @@ export interface SharingPorts {
   readonly index: ShareIndex;
   readonly reader: Pick<ChunkReader, 'forget'>;
   readonly announcer: Pick<Announcer, 'announce' | 'withdraw'>;
+  /** Chunks of a content that were found damaged before it was shared now. */
+  readonly damagedChunks: (content: SharedContent) => readonly number[];
 }
 
 export interface SharingEvents {
@@ -147,9 +150,17 @@ export class Sharing {
     this.#ports.reader.forget(content);
     if (!this.#ports.index.remove(content)) return;
     this.#events.changed(content);
-    // One file of a folder may have been fetched alone, and goes by the name that it has in there.
-    const share = this.#shares.get(content.name) ?? this.#shares.get(content.name.split('/')[0] ?? '');
+    const share = this.#shareWith(content);
     if (share !== undefined) this.#settle(share);
+  }
+
+  /** Serves a chunk no longer, since it is damaged, or again; tells the trackers how much is here. Idempotent. */
+  mark(content: SharedContent, chunkIndex: number, isDamaged: boolean): void {
+    const share = this.#shareWith(content);
+    if (share?.contents.get(content.name) !== content) return;
+    const changed = markChunk(share.contents.values(), content, chunkIndex, isDamaged);
+    const isAnnounced = (one: SharedContent) => this.#isAnnounced(share, one);
+    if (changed.length > 0) this.#ports.announcer.announce(changed.filter(isAnnounced).map(announcement));
   }
 
   close(): void {
@@ -168,6 +179,8 @@ export class Sharing {
     const isNews = (content: SharedContent) => former.get(content.name)?.root !== content.root;
     // What was touched and is as before was not in our list meanwhile, so a tracker that looked there has forgotten it.
     const back = contents.filter((content) => !isNews(content) && !this.#isServed(former.get(content.name)));
+    for (const content of contents)
+      for (const chunkIndex of this.#ports.damagedChunks(content)) markChunk(contents, content, chunkIndex, true);
     for (const content of contents) this.#ports.index.add(content);
     const isAnnounced = (content: SharedContent) => this.#isAnnounced(share, content);
     const gone = [...former.values()].filter((content) => share.contents.get(content.name)?.root !== content.root);
@@ -231,6 +244,11 @@ export class Sharing {
     }
     if (this.#isShared(share)) this.#adopt(share, contents);
     return true;
+  }
+
+  /** One file of a folder may have been fetched alone, and goes by the name that it has in there. */
+  #shareWith({ name }: SharedContent): Share | undefined {
+    return this.#shares.get(name) ?? this.#shares.get(name.split('/')[0] ?? '');
   }
 
   #isServed(content: SharedContent | undefined): boolean {

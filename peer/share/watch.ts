@@ -69,7 +69,10 @@ export class Watch {
 
   async #isUnchanged({ source }: SharedContent): Promise<boolean> {
     if (source.kind !== 'file') return true;
+    const { identity } = source;
     const status = await lookAt(this.#ports.disk, source.path);
-    return status?.kind === 'file' && sameIdentity(status, source.identity);
+    if (status?.kind === 'file' && sameIdentity(status, identity)) return true;
+    // It is being mended, or was while it was looked at.
+    return source.mending !== undefined || source.identity !== identity;
   }
 }
