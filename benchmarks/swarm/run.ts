@@ -1,7 +1,7 @@
 /**
  * `npm run bench:swarm`: how far swarms are from the fluid bound. It asserts nothing; it prints, draws and saves.
  *
- * Options: `--only real|sim|spread` · `--quick` (small and few) · `--size 256m` · `--peers 10,100` · `--chunks 256` · `--seed 1` · `--runs 3` ·
+ * Options: `--only real|sim|spread|hostile` · `--quick` (small and few) · `--size 256m` · `--peers 10,100` · `--chunks 256` · `--seed 1` · `--runs 3` ·
  * `--directory DIR` · `--no-save`.
  */
 import { writeFileSync } from 'node:fs';
@@ -9,12 +9,13 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { runProgram, USUAL_OPTIONS, type UsualSettings, usualSettings } from '../options.js';
 import { originOf, type ProgramUsed, reportText, type Section, saveReport, sectionText } from '../report.js';
+import { benchHostile } from './hostile.js';
 import { benchReal } from './real.js';
 import { benchSim } from './sim.js';
 import { benchSpread } from './spread.js';
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
-const PARTS = ['real', 'sim', 'spread'] as const;
+const PARTS = ['real', 'sim', 'spread', 'hostile'] as const;
 type Part = (typeof PARTS)[number];
 const MIB = 2 ** 20;
 
@@ -26,7 +27,7 @@ const USAGE = `Usage: npm run bench:swarm -- [options]
   --peers LIST    simulated fetchers (default 10,30,100,300,1000)
   --chunks COUNT  chunks of the simulated file (default 256)
   --seed NUMBER   of the simulated swarms (default 1)
-  --runs COUNT    runs of which the median is taken, each simulated one with the next seed (default 3 real ones, 1 simulated, 10 of the spread)
+  --runs COUNT    runs of which the median is taken, each simulated one with the next seed (default 3 real ones, 1 simulated, 10 of the spread, 50 of hostile peers)
   --directory DIR where the files go (default: in memory if there is room, else the temporary folder)
   --no-save       print only; otherwise kept as benchmarks/results/<date>-<commit>-swarm.md, .json and .svg
 `;
@@ -91,6 +92,8 @@ async function measure(part: Part, settings: Settings): Promise<Measured> {
       return benchSim({ ...settings, runCount: runCount ?? 1, note });
     case 'spread':
       return { sections: [await benchSpread({ seed: settings.seed, runCount: runCount ?? (isQuick ? 3 : 10), note })] };
+    case 'hostile':
+      return { sections: [await benchHostile({ seed: settings.seed, runCount: runCount ?? (isQuick ? 3 : 50), note })] };
   }
 }
 
