@@ -120,13 +120,18 @@ export async function freePorts(count: number): Promise<readonly number[]> {
 export class CommandProcess extends LocalProcess {
   readonly #probeFile: string;
 
-  /** The probe costs a little; where its readings are not wanted and the time counts, `isProbed` is false. */
-  constructor(program: 'tracker' | 'peer', args: readonly string[], folder: string, isProbed = true) {
+  /**
+   * The probe costs a little; where its readings are not wanted and the time counts, `isProbed` is false. `before` is what a shell does before it
+   * becomes the command: `exec 2>FILE`, or what puts it into a group of processes.
+   */
+  constructor(program: 'tracker' | 'peer', args: readonly string[], folder: string, isProbed = true, before = '') {
     probeNumber += 1;
     const probeFile = join(folder, `probe-${probeNumber}.json`);
     const own = Object.entries(process.env).filter(([key]) => !key.startsWith('SHOAL_'));
     const probe = isProbed ? ['--import', PROBE] : [];
-    super(`${program} ${args[0] ?? ''}`.trim(), process.execPath, [...probe, join(COMMANDS, `${program}.js`), ...args], {
+    const command = [process.execPath, ...probe, join(COMMANDS, `${program}.js`), ...args];
+    const [file = '', ...rest] = before === '' ? command : ['sh', '-c', `${before}\nexec "$@"`, 'sh', ...command];
+    super(`${program} ${args[0] ?? ''}`.trim(), file, rest, {
       ...Object.fromEntries(own),
       HOME: folder,
       XDG_CACHE_HOME: join(folder, 'cache'),
