@@ -7,7 +7,7 @@ import { CommandProcess, LocalProcess } from '../processes.js';
 import { figure, type Section } from '../report.js';
 import { createScratch } from '../scratch.js';
 
-const JUNK = fileURLToPath(new URL('./junk.js', import.meta.url));
+const FLOODER = fileURLToPath(new URL('./flooder.js', import.meta.url));
 const JUNK_PER_SECOND = 20_000;
 const AT_ONCE_COUNT = 50;
 
@@ -19,7 +19,12 @@ export async function benchLogFlood(floodMs: number): Promise<Section> {
   try {
     const line = await tracker.line('tracker listening on ');
     const port = Number(line.split(':').at(-1));
-    const junk = new LocalProcess('junk', process.execPath, [JUNK, String(port), String(JUNK_PER_SECOND)], process.env);
+    const junk = new LocalProcess(
+      'junk',
+      process.execPath,
+      [FLOODER, 'datagrams', String(port), String(JUNK_PER_SECOND)],
+      process.env,
+    );
     let connectionCount = 0;
     const endMs = performance.now() + floodMs;
     const flood = async () => {
