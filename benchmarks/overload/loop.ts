@@ -1,6 +1,7 @@
 /** OV5: how late the event loop of a sharing peer comes round while it hashes and serves, and while it looks through very many files. */
 import { closeSync, ftruncateSync, mkdirSync, openSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { ProbeReading } from '../process-probe.js';
 import { CommandProcess, startTracker } from '../processes.js';
 import { type Figure, figure, type Section } from '../report.js';
 import { createScratch, writeSample } from '../scratch.js';
@@ -54,6 +55,18 @@ export async function benchLoop({ hashedBytes, filesCount, directory }: LoopOpti
   }
 }
 
+/** What the probe saw of a process that has ended. */
+export function loopFigures(what: string, command: CommandProcess): readonly Figure[] {
+  const reading = command.reading();
+  const of = (key: keyof ProbeReading) => [reading?.[key] ?? Number.NaN];
+  return [
+    figure(`${what}: event loop, 99 % below`, 'ms', of('loopDelayP99Ms')),
+    figure(`${what}: event loop, longest`, 'ms', of('loopDelayMaxMs')),
+    figure(`${what}: event loop without waiting for a processor, 99 % below`, 'ms', of('ownDelayP99Ms')),
+    figure(`${what}: event loop without waiting for a processor, longest`, 'ms', of('ownDelayMaxMs')),
+  ];
+}
+
 function makeTree(folder: string, filesCount: number): void {
   for (let at = 0; at < filesCount; at += 1) {
     const inner = join(folder, String(Math.floor(at / FILES_PER_FOLDER_COUNT)));
@@ -81,10 +94,8 @@ async function serveWhile(
     const { gotBytes } = fetchers;
     fetchers.close();
     await sharer.stop();
-    const { loopDelayP99Ms = Number.NaN, loopDelayMaxMs = Number.NaN } = sharer.reading() ?? {};
     return [
-      figure(`${what}: event loop, 99 % below`, 'ms', [loopDelayP99Ms]),
-      figure(`${what}: event loop, longest`, 'ms', [loopDelayMaxMs]),
+      ...loopFigures(what, sharer),
       figure(`${what}: took`, 's', [seconds]),
       figure(`${what}: served meanwhile`, 'MiB/s', [gotBytes / MIB / seconds]),
     ];

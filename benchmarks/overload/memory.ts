@@ -6,6 +6,7 @@ import { type Figure, figure, type Section } from '../report.js';
 import { createScratch } from '../scratch.js';
 import { rest } from '../tracker/delays.js';
 import { LightFetchers, LightSeeds } from './light-peers.js';
+import { loopFigures } from './loop.js';
 import { MemoryGroup, MemoryWatch } from './memory-group.js';
 
 const MIB = 2 ** 20;
@@ -57,13 +58,12 @@ async function inGroup(
     const figures = await use(command);
     watch.close();
     await command.stop();
-    const { loopDelayP99Ms = Number.NaN } = command.reading() ?? {};
     return [
       ...figures,
       figure(`${what}: own memory at most`, 'MiB', [watch.mostBytes / MIB]),
       figure(`${what}: with files that the kernel keeps for it`, 'MiB', [(group?.peakBytes ?? Number.NaN) / MIB]),
       figure(`${what}: ended by the kernel`, 'processes', [group?.killedCount ?? Number.NaN]),
-      figure(`${what}: event loop, 99 % below`, 'ms', [loopDelayP99Ms]),
+      ...loopFigures(what, command),
     ];
   } finally {
     watch.close();
