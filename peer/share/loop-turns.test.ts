@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, realpath, rm, truncate, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { realDisk } from '../../common/node/disk.js';
 import { HashPool } from '../hash/hash-pool.js';
 import { scanPaths } from './scan.js';
 
@@ -33,7 +34,7 @@ test('OV5: the loop goes round while thousands of files are looked through', asy
   const fileCount = 3000;
   await mkdir(join(folder, 'tree'));
   for (let at = 0; at < fileCount; at += 1) await writeFile(join(folder, 'tree', `${at}.txt`), '');
-  const turnCount = await turnsDuring(scanPaths([join(folder, 'tree')], () => undefined));
+  const turnCount = await turnsDuring(scanPaths(realDisk, [join(folder, 'tree')], () => undefined));
   // Once for each group of files that are looked at together, at least.
   expect(turnCount).toBeGreaterThan(fileCount / 64);
 });

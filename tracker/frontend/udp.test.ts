@@ -241,7 +241,6 @@ describe('UD7: the UDP index in a flood', () => {
   test.each([
     ['SEARCH a', INDEX_SEARCH_REQUESTS_COUNT],
     ['LIST', INDEX_PAGE_REQUESTS_COUNT],
-    ['PEERS', INDEX_PAGE_REQUESTS_COUNT],
     ['INFO a', INDEX_PAGE_REQUESTS_COUNT],
   ])('OV3: %s counts as %d requests, and who is unproven gets none done', async (line, weight) => {
     const world = await DatagramWorld.start();
