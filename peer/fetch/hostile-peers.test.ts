@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
 import { formatPeerAddress } from '../../common/core/peer-address.js';
@@ -34,6 +35,8 @@ async function expectWhole(): Promise<void> {
   expect(await bench.list()).toEqual(['file.bin']);
 }
 
+/** As long as a chunk, and what an unpacker would take for the beginning of something packed. */
+const PACKED = Buffer.concat([gzipSync(Buffer.alloc(CHUNK_BYTES)), Buffer.alloc(CHUNK_BYTES)]).subarray(0, CHUNK_BYTES);
 const wrongBytes = (_index: number) => seededBytes(CHUNK_BYTES, 99);
 const documentOf = (bytes: Uint8Array) => Buffer.concat([Buffer.from(`${bytes.length}\n`), bytes]);
 const withHeader = (line: string): Misbehaviour => ({ header: () => line });
@@ -79,6 +82,11 @@ describe('a liar among honest peers is banned, and the fetch completes', () => {
     ['NW7: a web server that has the port now', withHeader('HTTP/1.1 400 Bad Request\r\nServer: x\r\n\r\n')],
     ['NW7: a shell that has the port now', withHeader('SSH-2.0-OpenSSH_9.6\r\n')],
     ['PW5: a header and a body that are too small', { body: () => Buffer.alloc(CHUNK_BYTES - 1) }],
+    [
+      'MP11: a body that is packed, shorter than what it stands for',
+      { body: (index) => gzipSync(Buffer.alloc(CHUNK_BYTES, index)) },
+    ],
+    ['MP11: a body of the right length that is packed', { body: () => PACKED }],
     ['PW6: a body that goes on without end', { isEndless: true }],
     ['PW8: every reply twice', { body: twice, header: () => `${CHUNK_BYTES}\n` }],
   ];
