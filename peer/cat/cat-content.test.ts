@@ -124,7 +124,11 @@ describe('cat', () => {
 
   test('MP1: a wrong chunk is not written, its sender is banned and not asked again, and it comes from elsewhere', async () => {
     const liar = await bench.peer(content, { isRanged: true, body: (at, { bytes }) => Buffer.from(chunkOf(bytes, at)).fill(7) });
-    const slow = await bench.peer(content, { isRanged: true, chunkDelayMs: 20 });
+    const isFoundOut = () => notes.some((note) => note.includes('is banned'));
+    const slow = await bench.peer(content, {
+      isRanged: true,
+      gate: ({ verb }) => (verb === 'GET_RANGE' ? until('the liar is banned', isFoundOut) : Promise.resolve()),
+    });
     await cat(linkOf(content, [liar, slow]));
     expect(isWritten(content.bytes)).toBe(true);
     expect(notes.filter((note) => note.includes('is banned'))).toHaveLength(1);
@@ -147,7 +151,10 @@ describe('cat', () => {
     ['one that is always busy', { refuse: () => 'BUSY' }],
   ])('%s costs nothing but time', async (_what, misbehaviour) => {
     const bad = await bench.peer(content, { isRanged: true, ...misbehaviour });
-    const good = await bench.peer(content, { isRanged: true, chunkDelayMs: 5 });
+    const good = await bench.peer(content, {
+      isRanged: true,
+      gate: () => until('the other was asked', () => bad.connectionCount > 0),
+    });
     await bench.jumpUntilOver(cat(linkOf(content, [bad, good])), 200);
     expect(isWritten(content.bytes)).toBe(true);
     expect(freeSlotCount()).toBe(bench.pool.slots.slotCount);
@@ -155,8 +162,12 @@ describe('cat', () => {
 
   test('NW4: one that falls silent in a chunk is left, and the chunk asked of another', async () => {
     const silent = await bench.peer(content, { isRanged: true, stallAtByte: content.manifest.length + 100_000 });
-    const good = await bench.peer(content, { isRanged: true, chunkDelayMs: 5 });
-    await bench.jumpUntilOver(cat(linkOf(content, [silent, good])), 200);
+    const good = await bench.peer(content, {
+      isRanged: true,
+      gate: ({ verb }) =>
+        verb === 'GET_RANGE' ? until('the other is silent', () => silent.stalledCount > 0) : Promise.resolve(),
+    });
+    await bench.jumpUntilOver(cat(linkOf(content, [silent, good])), 200, () => silent.stalledCount > 0);
     expect(isWritten(content.bytes)).toBe(true);
   });
 

@@ -1,9 +1,12 @@
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { ShoalError } from '../../common/core/errors.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
+import type { PeerRequest } from '../../common/wire/peer-lines.js';
 import { FetchBench } from '../testkit/fetch-bench.js';
+import type { ScriptedPeer } from '../testkit/scripted-peer.js';
 import { answerRows } from '../testkit/scripted-tracker.js';
 import { seededBytes, testContent } from '../testkit/test-content.js';
+import { until } from '../testkit/until.js';
 
 const bench = new FetchBench();
 beforeEach(() => bench.begin());
@@ -26,7 +29,10 @@ describe('a fetch from honest peers', () => {
 
   test('every peer brings a part, and what it brought is told', async () => {
     const content = testContent(seededBytes(16 * CHUNK_BYTES));
-    const peers = await Promise.all([0, 1, 2, 3].map(() => bench.peer(content, { chunkDelayMs: 5 })));
+    const peers: ScriptedPeer[] = [];
+    const areAsked = () => peers.every((peer) => peer.askedChunks().length > 0);
+    const gate = ({ verb }: PeerRequest) => (verb === 'GET_CHUNK' ? until('all are asked', areAsked) : Promise.resolve());
+    for (let count = 0; count < 4; count += 1) peers.push(await bench.peer(content, { gate }));
     const result = await bench.fetch(content, peers);
     expect(result.peers).toHaveLength(4);
     expect(result.peers.reduce((sum, peer) => sum + peer.chunks, 0)).toBe(16);

@@ -55,8 +55,6 @@ export interface Misbehaviour {
   readonly dripMs?: number;
   /** Drips what it sends for these alone; for all unless told. */
   readonly dripVerbs?: readonly PeerRequest['verb'][];
-  /** Waits this long before each chunk. */
-  readonly chunkDelayMs?: number;
   /** Ends every connection at once. */
   readonly isClosing?: boolean;
   /** Waited for before each reply. */
@@ -217,11 +215,10 @@ export class ScriptedPeer {
   }
 
   async #sendChunk(ref: ContentRef, chunkIndex: number, outlet: Outlet): Promise<void> {
-    const { refuse, body, header, cutBodyBytes = Number.POSITIVE_INFINITY, isEndless, chunkDelayMs } = this.misbehaviour;
+    const { refuse, body, header, cutBodyBytes = Number.POSITIVE_INFINITY, isEndless } = this.misbehaviour;
     const content = this.#find(ref);
     if (content === undefined || chunkLength(chunkIndex, content.bytes.length) === 0)
       return outlet.send(formatErr('NOT_FOUND', 'Not shared here.'));
-    if (chunkDelayMs !== undefined) await this.pause('chunk delay', chunkDelayMs);
     const refusal = refuse?.(chunkIndex);
     if (refusal !== undefined) return outlet.send(refusal.includes('\n') ? refusal : `ERR ${refusal} As told.\n`);
     const chunk = body?.(chunkIndex, content) ?? chunkOf(content.bytes, chunkIndex);
