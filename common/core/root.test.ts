@@ -71,7 +71,7 @@ describe('contentRoot', () => {
     sha256: string;
   }[];
 
-  test.each(golden)('MF8: of $sizeBytes bytes is what independent programs computed', (row) => {
+  test.each(golden)('of $sizeBytes bytes is what independent programs computed', (row) => {
     const content = sampleBytes(row.sizeBytes);
     for (const name of HASH_NAMES) {
       const hash = hashFunction(name);

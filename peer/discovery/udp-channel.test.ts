@@ -118,7 +118,7 @@ describe('a tracker over UDP', () => {
     expect(count).toBeLessThan(20);
   });
 
-  test('where nothing listens is NETWORK at once, and is asked again when it is back', async () => {
+  test('UD8: where nothing listens is NETWORK at once, and is asked again when it is back', async () => {
     await index.socket.close();
     const asked = Promise.all([ask(lookup), ask(register('a'))]);
     await expect(index.settled(asked)).rejects.toMatchObject({
