@@ -51,6 +51,12 @@ export async function verdictOfEntry(target: Target, bytes: Uint8Array): Promise
   }
 }
 
+export function keepEntry(targetName: string, { name, bytes }: Entry): void {
+  const folder = join(CORPUS_FOLDER, targetName);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, name), bytes);
+}
+
 /** Keeps an input that failed; returns its path. The name is the target's and the content's, so that the same one is kept once. */
 export function keepFailure(targetName: string, input: Uint8Array): string {
   const folder = join(CORPUS_FOLDER, FAILURES, targetName);

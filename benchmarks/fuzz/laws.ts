@@ -46,7 +46,10 @@ export function lawfulAddress({ ip, port }: { readonly ip: string; readonly port
   const version = isIP(ip);
   law(version !== 0 && !ip.includes('%') && ip === ip.toLowerCase(), 'an address is an IP address');
   law(Number.isInteger(port) && port >= 1 && port <= 65_535, 'a port is 1 to 65535');
-  law(!/^(0\.|2(2[4-9]|[345]\d)\.|ff|::$|::ffff:[^:]+:[^:]+$)/.test(ip), 'an address is one that a peer can have, and canonical');
+  law(
+    !/^(0\.|2(2[4-9]|[345]\d)\.|ff[0-9a-f]{2}:|::$|::ffff:[^:]+:[^:]+$)/.test(ip),
+    'an address is one that a peer can have, and canonical',
+  );
 }
 
 /** A line that the program writes: whole, short, and one. */

@@ -24,7 +24,7 @@ const RECENT_COUNT = 256;
 const CUTS_MAX_COUNT = 512;
 
 /** Milliseconds by the clock beyond which the processor time of an input is looked at. */
-const SUSPECT_MS = 20;
+const SUSPECT_MS = 5;
 
 /** Milliseconds of processor time that no input may take. */
 const HANG_MS = 1000;

@@ -2,14 +2,15 @@
  * `npm run fuzz`: every decoder and every server against inputs by grammar and by mutation. A find is kept in the corpus, and makes the
  * command end with 1.
  *
- * Options: `--only TARGET` (several times) · `--inputs COUNT` · `--seed NUMBER` · `--minutes NUMBER` · `--replay FILE` · `--freeze`.
+ * Options: `--only TARGET` (several times) · `--inputs COUNT` · `--seed NUMBER` · `--minutes NUMBER` · `--replay FILE` · `--grow` · `--freeze`.
  */
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runProgram } from '../options.js';
 import { DECODERS, SERVERS } from './all-targets.js';
-import { entriesOf, keepFailure, type Verdicts, verdictOfEntry, writeVerdicts } from './corpus.js';
+import { entriesOf, keepEntry, keepFailure, type Verdicts, verdictOfEntry, writeVerdicts } from './corpus.js';
+import { grow } from './grow.js';
 import type { Find } from './loop.js';
 import type { Target } from './target.js';
 import { runWatched } from './watched-run.js';
@@ -20,6 +21,9 @@ const TARGETS = [...DECODERS, ...SERVERS];
 /** Bytes that a run may keep at its end beyond what it kept when it was warm: a leak of a few bytes an input is more. */
 const GROWTH_MAX_BYTES = 8 * 2 ** 20;
 
+/** Tries of `--grow`: each costs milliseconds. */
+const GROW_COUNT = 10_000;
+
 const USAGE = `Usage: npm run fuzz -- [options]
 
   --only TARGET     one of the targets below; may be given several times (default: all)
@@ -27,6 +31,7 @@ const USAGE = `Usage: npm run fuzz -- [options]
   --seed NUMBER     the same seed gives the same inputs (default 1)
   --minutes NUMBER  ends each target after so long, whatever --inputs says
   --replay FILE     judges one input and says what comes of it; needs --only
+  --grow            looks for inputs that reach more of the program than the corpus does, and keeps them there (10,000 tries unless told)
   --freeze          writes what comes of every entry of the corpus to test_files/corpus/verdicts.json
 
 Targets: ${TARGETS.map(({ name }) => name).join(', ')}
@@ -38,6 +43,7 @@ const OPTIONS = {
   seed: { type: 'string', default: '1' },
   minutes: { type: 'string' },
   replay: { type: 'string' },
+  grow: { type: 'boolean' },
   freeze: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const;
@@ -51,6 +57,7 @@ async function main(args: readonly string[]): Promise<void> {
   const seed = numberOf('--seed', values.seed, 0, 2 ** 32 - 1);
   const minutes = values.minutes === undefined ? undefined : numberOf('--minutes', values.minutes, 1, 10_000);
   const inputs = values.inputs === undefined ? undefined : numberOf('--inputs', values.inputs, 1, 1e12);
+  if (values.grow === true) return growAll(targets, { seed, inputCount: inputs ?? GROW_COUNT });
   let findCount = 0;
   for (const target of targets) {
     const inputCount = inputs ?? (minutes === undefined ? target.heldToCount : 1e12);
@@ -116,6 +123,18 @@ async function replay(targets: readonly Target[], path: string): Promise<void> {
     process.stdout.write(`${target.name}: ${verdict || 'nothing'}, ${((user + system) / 1000).toFixed(1)} ms\n`);
   } finally {
     await judge.close?.();
+  }
+}
+
+/** What is kept is judged as everything else: `--freeze` is next. */
+async function growAll(
+  targets: readonly Target[],
+  options: { readonly seed: number; readonly inputCount: number },
+): Promise<void> {
+  for (const target of targets) {
+    const entries = await grow(target, { ...options, corpus: entriesOf(target.name) });
+    for (const entry of entries) keepEntry(target.name, entry);
+    process.stdout.write(`${target.name.padEnd(20)} ${entries.length} new entries\n`);
   }
 }
 

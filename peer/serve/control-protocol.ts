@@ -11,6 +11,7 @@
  */
 import { type ErrorCode, isErrorCode, protocolError, ShoalError } from '../../common/core/errors.js';
 import { CONTROL_LINE_MAX_CHARS } from '../../common/core/limits.js';
+import { isSize } from '../../common/core/manifest.js';
 
 export const CONTROL_VERSION = 1;
 
@@ -112,7 +113,8 @@ export function parseControlRequest(line: string): ControlRequest {
   const text = (key: string) => (typeof raw[key] === 'string' ? raw[key] : refuse(key));
   const flag = (key: string) => (typeof raw[key] === 'boolean' ? raw[key] : refuse(key));
   const texts = (key: string) => (isTextList(raw[key]) ? raw[key] : refuse(key));
-  const span = (key: string) => (isSpan(raw[key]) ? raw[key] : refuse(key));
+  /** Milliseconds. */
+  const span = (key: string) => (isSize(raw[key]) ? raw[key] : refuse(key));
   const { request } = raw;
   switch (request) {
     case 'status':
@@ -189,11 +191,6 @@ function parseObject(line: string, code: ErrorCode): Json {
 
 function isObject(raw: unknown): raw is Json {
   return typeof raw === 'object' && raw !== null && !Array.isArray(raw);
-}
-
-/** A number of milliseconds, or of bytes. */
-function isSpan(raw: unknown): raw is number {
-  return typeof raw === 'number' && Number.isSafeInteger(raw) && raw >= 0;
 }
 
 function isTextList(raw: unknown): raw is readonly string[] {

@@ -102,6 +102,10 @@ describe('control protocol', () => {
     );
     expect(codeOf(() => parseControlRequest('{"request":"dance"}'))).toBe('UNKNOWN_COMMAND');
     expect(codeOf(() => parseControlRequest('{"request":"share","paths":[1],"isKept":true}'))).toBe('BAD_REQUEST');
+    for (const timeoutMs of ['-1', '-0', '0.5', '1e400'])
+      expect(
+        codeOf(() => parseControlRequest(`{"request":"push","path":"/a","to":[],"group":null,"timeoutMs":${timeoutMs}}`)),
+      ).toBe('BAD_REQUEST');
     expect(codeOf(() => parseControlReply('{"hello":{"protocol":1}}'))).toBe('PROTOCOL');
   });
 
