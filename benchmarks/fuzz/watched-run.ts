@@ -21,6 +21,8 @@ export interface WatchedOptions {
   readonly seed: number;
   readonly inputCount: number;
   readonly untilMs: number | undefined;
+  /** Milliseconds of processor time without a next input that are a hang; default HANG_CPU_MS. */
+  readonly hangCpuMs?: number;
 }
 
 /** What came of it; `lost` is the input after which nothing more came. */
@@ -29,13 +31,18 @@ export interface Watched {
   readonly lost: Find | undefined;
 }
 
-export function runWatched(target: Target, options: WatchedOptions): Promise<Watched> {
+/** `script`: the thread, which tests replace by ones that misbehave. */
+export function runWatched(
+  target: Pick<Target, 'name' | 'inputMaxBytes'>,
+  { hangCpuMs = HANG_CPU_MS, ...options }: WatchedOptions,
+  script = new URL('./worker.js', import.meta.url),
+): Promise<Watched> {
   const shared = new SharedInput(target.inputMaxBytes);
   const task: WorkerTask = { targetName: target.name, memory: shared.memory, ...options };
   return new Promise((resolve) => {
-    const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: task });
+    const worker = new Worker(script, { workerData: task });
     const lose = (why: string): void => end({ report: undefined, lost: { input: shared.input, why } });
-    const stopLooking = look(shared, lose);
+    const stopLooking = look(shared, hangCpuMs, lose);
     let isOver = false;
     const end = (watched: Watched): void => {
       // The thread's exit is news only where nothing came before it.
@@ -51,7 +58,7 @@ export function runWatched(target: Target, options: WatchedOptions): Promise<Wat
 }
 
 /** Calls `lose` where no next input comes. Returns how to end the looking. */
-function look(shared: SharedInput, lose: (why: string) => void): () => void {
+function look(shared: SharedInput, hangCpuMs: number, lose: (why: string) => void): () => void {
   let count = shared.count;
   let sinceMs = performance.now();
   let since = process.cpuUsage();
@@ -61,7 +68,7 @@ function look(shared: SharedInput, lose: (why: string) => void): () => void {
       count = shared.count;
       sinceMs = performance.now();
       since = process.cpuUsage();
-    } else if ((user + system) / 1000 > HANG_CPU_MS) lose(`It hangs: ${HANG_CPU_MS} ms of processor time and no end.`);
+    } else if ((user + system) / 1000 > hangCpuMs) lose(`It hangs: ${hangCpuMs} ms of processor time and no end.`);
     else if (performance.now() - sinceMs > STUCK_MS) lose(`It waits for something that never comes, for ${STUCK_MS} ms.`);
   }, LOOK_MS);
   return () => clearInterval(timer);
