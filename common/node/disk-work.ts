@@ -51,20 +51,24 @@ export async function removeIfThere(disk: Pick<Disk, 'remove'>, path: string): P
   });
 }
 
-/** Makes a folder, and those above it that are missing. Throws as `makeFolder`; not where it is there. */
+/** Makes a folder, and those above it that are missing; returns those that it made. Throws as `makeFolder`; not where it is there. */
 export async function makeFolders(
   disk: Pick<Disk, 'makeFolder' | 'realpath' | 'lstat'>,
   folder: string,
   mode?: number,
-): Promise<void> {
+): Promise<string[]> {
   try {
     await disk.makeFolder(folder, mode);
+    return [folder];
   } catch (error) {
     const code = systemCode(error);
     if (code === 'ENOENT' && dirname(folder) !== folder) {
-      await makeFolders(disk, dirname(folder), mode);
+      const above = await makeFolders(disk, dirname(folder), mode);
       await disk.makeFolder(folder, mode);
-    } else if (code !== 'EEXIST' || (await disk.lstat(await disk.realpath(folder))).kind !== 'folder') throw error;
+      return [...above, folder];
+    }
+    if (code !== 'EEXIST' || (await disk.lstat(await disk.realpath(folder))).kind !== 'folder') throw error;
+    return [];
   }
 }
 

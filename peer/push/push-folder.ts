@@ -23,9 +23,13 @@ export class PushFolder {
 
   /** Makes the folder itself where it does not exist. Throws `DENIED`, `DISK_FULL` or `IO`. */
   async open(): Promise<void> {
-    await makeFolders(this.#ports.disk, this.#folder).catch((error: unknown) => {
+    const { disk } = this.#ports;
+    try {
+      // What is put in a folder lasts no longer than the folder's own name.
+      for (const made of await makeFolders(disk, this.#folder)) await disk.syncFolder(dirname(made));
+    } catch (error) {
       throw diskError(error, this.#folder);
-    });
+    }
   }
 
   /** Bytes of all files in it, but for what is unfinished of `apart`; what vanishes meanwhile counts nothing. */
@@ -62,9 +66,13 @@ export class PushFolder {
    * in the way of one, `DENIED`, `DISK_FULL` or `IO`.
    */
   async prepare(offer: PushOffer): Promise<string> {
+    const { disk } = this.#ports;
     const directory = dirname(this.#target(offer));
+    const folders = new Set<string>();
     try {
-      await makeRealFolder(this.#ports.disk, directory, this.#folder, new Set());
+      await makeRealFolder(disk, directory, this.#folder, folders);
+      // Also those that were there: who made them may have died before they lasted.
+      for (const folder of folders) await disk.syncFolder(dirname(folder));
     } catch (error) {
       throw diskError(error, directory);
     }

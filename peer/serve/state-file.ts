@@ -2,7 +2,7 @@
  * The one file that a peer that stays writes of its own accord: `state.json` in the user's state folder, replaced as a whole.
  * What cannot be read is set aside under another name, so that the next write does not destroy it, and the peer begins anew.
  */
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { asShoalError, ShoalError, systemCode } from '../../common/core/errors.js';
 import { STATE_FILE_MAX_BYTES } from '../../common/core/limits.js';
 import { removeLeftovers, writeFileAtomic } from '../../common/node/atomic-write.js';
@@ -37,7 +37,9 @@ export class StateFile {
   ): Promise<{ readonly file: StateFile; readonly state: ServeState }> {
     const { disk } = ports;
     const path = join(folder, STATE_NAME);
-    await makeFolders(disk, folder, 0o700).catch((error: unknown) => refuse(folder, error));
+    const made = await makeFolders(disk, folder, 0o700).catch((error: unknown) => refuse(folder, error));
+    // What is saved in a folder lasts no longer than the folder's own name.
+    for (const one of made) await disk.syncFolder(dirname(one)).catch((error: unknown) => refuse(one, error));
     await removeLeftovers(disk, path);
     const file = new StateFile(ports, path);
     const found = await readState(disk, path);
