@@ -23,72 +23,98 @@ export interface DamageRecord {
 /** A content whose bytes are in a file. */
 export type FileContent = SharedContent & { readonly source: FileSource };
 
+/** How a ledger outlives the process. */
+export interface LedgerKeeper {
+  /** Something is known that was not; it is to be on disk soon. */
+  changed(): void;
+  /** Resolves when all that is known is on disk. */
+  save(): Promise<void>;
+}
+
+/** A record that changes. */
+interface Damage {
+  readonly path: string;
+  readonly root: ContentRoot;
+  identity: FileIdentity;
+  readonly chunks: Set<number>;
+}
+
 export class DamageLedger {
-  readonly #records = new Map<string, DamageRecord>();
-  #save: () => Promise<void> = () => Promise.resolve();
+  readonly #damages = new Map<string, Damage>();
+  #chunkCount = 0;
+  #keeper: LedgerKeeper = { changed: () => undefined, save: () => Promise.resolve() };
 
   constructor(records: readonly DamageRecord[] = []) {
-    for (const record of records) this.#records.set(record.path, record);
+    for (const { chunks, ...rest } of records) {
+      this.#damages.set(rest.path, { ...rest, chunks: new Set(chunks) });
+      this.#chunkCount += chunks.length;
+    }
   }
 
   /** What is remembered. */
   get records(): readonly DamageRecord[] {
-    return [...this.#records.values()];
+    return [...this.#damages.values()].map(({ chunks, ...rest }) => ({ ...rest, chunks: ascending(chunks) }));
   }
 
-  /** `save` resolves when the records are on disk; from now on it is called with each change. */
-  keepWith(save: () => Promise<void>): void {
-    this.#save = save;
+  keepWith(keeper: LedgerKeeper): void {
+    this.#keeper = keeper;
   }
 
   /** The damaged chunks of a content; none where what is known is of another content, or the file is not what it was. */
-  chunksOf({ root, source }: SharedContent): readonly number[] {
-    const record = source.kind === 'file' ? this.#records.get(source.path) : undefined;
-    const isOfThis = source.kind === 'file' && record?.root === root && sameIdentity(record.identity, source.identity);
-    return isOfThis ? (record?.chunks ?? []) : [];
+  chunksOf(content: SharedContent): readonly number[] {
+    return ascending(this.#damageOf(content)?.chunks ?? []);
   }
 
-  /** Resolves when it is on disk. Throws as what keeps it. */
-  async add(content: FileContent, chunkIndex: number): Promise<void> {
-    const chunks = this.chunksOf(content);
-    const heldCount = this.records.reduce((sum, record) => sum + record.chunks.length, 0);
-    if (chunks.includes(chunkIndex) || heldCount >= CHUNKS_MAX_COUNT) return;
-    await this.#set(content, [...chunks, chunkIndex]);
+  add(content: FileContent, chunkIndex: number): void {
+    const { source, root } = content;
+    if (this.#chunkCount >= CHUNKS_MAX_COUNT) return;
+    if (this.#damageOf(content) === undefined) this.forget(source.path);
+    const { path, identity } = source;
+    const damage = this.#damages.get(path) ?? { path, root, identity, chunks: new Set() };
+    if (damage.chunks.has(chunkIndex)) return;
+    damage.chunks.add(chunkIndex);
+    this.#damages.set(path, damage);
+    this.#chunkCount += 1;
+    this.#keeper.changed();
   }
 
-  /** Resolves when it is on disk. Throws as what keeps it. */
-  async remove(content: FileContent, chunkIndex: number): Promise<void> {
-    const chunks = this.chunksOf(content);
-    if (!chunks.includes(chunkIndex)) return;
-    await this.#set(
-      content,
-      chunks.filter((one) => one !== chunkIndex),
-    );
+  remove(content: FileContent, chunkIndex: number): void {
+    const damage = this.#damageOf(content);
+    if (damage?.chunks.delete(chunkIndex) !== true) return;
+    this.#chunkCount -= 1;
+    if (damage.chunks.size === 0) this.#damages.delete(damage.path);
+    this.#keeper.changed();
   }
 
   /** Forgets what is known of a file: it is not what it was. */
-  async forget(path: string): Promise<void> {
-    if (this.#records.delete(path)) await this.#save();
+  forget(path: string): void {
+    const damage = this.#damages.get(path);
+    if (damage === undefined) return;
+    this.#damages.delete(path);
+    this.#chunkCount -= damage.chunks.size;
+    this.#keeper.changed();
   }
 
-  /** This process wrote to a file, of which the record now holds in another state. */
+  /** This process wrote to a file, of which the record now holds in another state; resolves when that is on disk. Throws as what keeps it. */
   async moved({ path, identity: before }: Pick<DamageRecord, 'path' | 'identity'>, identity: FileIdentity): Promise<void> {
-    const record = this.#records.get(path);
-    if (record === undefined || !sameIdentity(record.identity, before)) return;
-    this.#records.set(path, { ...record, identity });
-    await this.#save();
+    const damage = this.#damages.get(path);
+    if (damage === undefined || !sameIdentity(damage.identity, before)) return;
+    damage.identity = identity;
+    await this.#keeper.save();
   }
 
   /** Resolves when all that is known is on disk. Throws as what keeps it. */
   flush(): Promise<void> {
-    return this.#save();
+    return this.#keeper.save();
   }
 
-  async #set({ source, root }: FileContent, chunks: readonly number[]): Promise<void> {
-    const { path, identity } = source;
-    const sorted = [...chunks].sort((left, right) => left - right);
-    if (sorted.length === 0) this.#records.delete(path);
-    else this.#records.set(path, { path, root, identity, chunks: sorted });
-    await this.#save();
+  #damageOf({ root, source }: SharedContent): Damage | undefined {
+    const damage = source.kind === 'file' ? this.#damages.get(source.path) : undefined;
+    const isOfThis = source.kind === 'file' && damage?.root === root && sameIdentity(damage.identity, source.identity);
+    return isOfThis ? damage : undefined;
   }
+}
+
+function ascending(chunks: Iterable<number>): number[] {
+  return [...chunks].sort((left, right) => left - right);
 }

@@ -26,7 +26,7 @@ export interface HalfMendedPorts {
 /** To be called before anything is shared. Throws as `Hasher.hash`, and what keeps the ledger. */
 export async function settleHalfMended(ports: HalfMendedPorts, hashName: HashName): Promise<void> {
   for (const record of ports.ledger.records) {
-    if (!(await isAsItWas(ports, record, hashName))) await ports.ledger.forget(record.path);
+    if (!(await isAsItWas(ports, record, hashName))) ports.ledger.forget(record.path);
   }
 }
 

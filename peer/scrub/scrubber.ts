@@ -12,7 +12,6 @@ import { CHUNK_BYTES } from '../../common/core/limits.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { Clock } from '../../common/ports/clock.js';
 import type { Hasher } from '../hash/hasher.js';
-import { WholeHolding } from '../share/holding.js';
 import type { ShareIndex } from '../share/share-index.js';
 import type { SharedContent } from '../share/shared-content.js';
 import type { Sharing } from '../share/sharing.js';
@@ -99,6 +98,7 @@ export class Scrubber {
   /** Reads every shared file once. Throws the signal's reason, and what `Hasher.hash` does. */
   async run(options: ScrubOptions): Promise<ScrubReport> {
     const { from, watcher, signal } = options;
+    const { note } = this.#ports;
     const files = await this.#files(from);
     const pace = new Pace(options.bytesPerSecond);
     const skippedBytes = (from?.chunkIndex ?? 0) * CHUNK_BYTES;
@@ -112,6 +112,8 @@ export class Scrubber {
       counts.fileCount += 1;
       if (options.isRepair && damaged.length > 0) await this.#mend(content, damaged, options, counts);
     }
+    // Whoever is told of damage may take it that this peer knows, whatever happens to it.
+    if (counts.damagedCount > 0) await this.#ports.ledger.flush().catch((error: unknown) => note(asShoalError(error).message));
     return counts;
   }
 
@@ -175,27 +177,27 @@ export class Scrubber {
         continue;
       }
       if (result.kind !== 'checked') return result;
-      for (const chunk of result.damaged) await this.#found(content, chunk);
+      for (const chunk of result.damaged) this.#found(content, chunk);
       const bad = new Set(result.damaged.map(({ chunkIndex }) => chunkIndex));
-      for (const chunkIndex of damagedOf(content))
-        if (chunkIndex >= first && chunkIndex < end && !bad.has(chunkIndex)) await this.#good(content, chunkIndex);
+      for (let chunkIndex = first; chunkIndex < end; chunkIndex += 1)
+        if (!content.holding.has(chunkIndex) && !bad.has(chunkIndex)) this.#good(content, chunkIndex);
       return result;
     }
   }
 
-  async #found(content: FileContent, chunk: DamagedChunk): Promise<void> {
+  #found(content: FileContent, chunk: DamagedChunk): void {
     const { sharing, events, ledger } = this.#ports;
     const isNews = content.holding.has(chunk.chunkIndex);
     sharing.mark(content, chunk.chunkIndex, true);
     if (isNews) events.damaged?.(content, chunk);
-    await this.#kept(ledger.add(content, chunk.chunkIndex));
+    ledger.add(content, chunk.chunkIndex);
   }
 
-  async #good(content: FileContent, chunkIndex: number): Promise<void> {
+  #good(content: FileContent, chunkIndex: number): void {
     const { sharing, events, ledger } = this.#ports;
     sharing.mark(content, chunkIndex, false);
     events.mended?.(content, chunkIndex);
-    await this.#kept(ledger.remove(content, chunkIndex));
+    ledger.remove(content, chunkIndex);
   }
 
   #notChecked(
@@ -212,17 +214,16 @@ export class Scrubber {
     counts.changedCount += 1;
     watcher.changed?.(content);
     this.#ports.sharing.withdraw(content);
-    void this.#kept(this.#ports.ledger.forget(content.source.path));
+    this.#ports.ledger.forget(content.source.path);
   }
 
   async #mend(content: FileContent, chunks: readonly number[], options: ScrubOptions, counts: Counts): Promise<void> {
     const { watcher, signal } = options;
     const left = new Set(chunks);
-    const remembered: Promise<void>[] = [];
     const mended = (chunkIndex: number) => {
       left.delete(chunkIndex);
       counts.mendedCount += 1;
-      remembered.push(this.#good(content, chunkIndex));
+      this.#good(content, chunkIndex);
       watcher.mended?.(content, chunkIndex);
     };
     try {
@@ -233,14 +234,7 @@ export class Scrubber {
       const shoal = asShoalError(error);
       if (signal.aborted) throw signal.reason;
       watcher.notMended?.(content, [...left], shoal);
-    } finally {
-      await Promise.all(remembered);
     }
-  }
-
-  /** A disk that does not keep what is known of damage is no reason not to look for more. */
-  async #kept(saved: Promise<void>): Promise<void> {
-    await saved.catch((error: unknown) => this.#ports.note(asShoalError(error).message));
   }
 
   #isServed(content: FileContent): boolean {
@@ -256,8 +250,4 @@ export class Scrubber {
 
 function isFile(content: SharedContent): content is FileContent {
   return content.source.kind === 'file';
-}
-
-function damagedOf({ holding }: FileContent): readonly number[] {
-  return holding instanceof WholeHolding ? holding.damaged : [];
 }

@@ -120,7 +120,7 @@ export class ServingNode implements ControlDesk {
       changed: () => this.#changed(),
     };
     this.#idleScrub = new IdleScrub(scrubPorts, parts.scrub, state.scrub, state.sinceMs);
-    parts.damage.keepWith(() => this.#save());
+    parts.damage.keepWith({ changed: () => this.#changed(), save: () => this.#save() });
     this.#stopReading = board.read({
       served: ({ name, root, manifest }, bytes) => {
         this.#statistics.uploaded({ name, root, sizeBytes: manifest.sizeBytes }, bytes, clock.nowMs());

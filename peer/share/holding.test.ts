@@ -40,7 +40,7 @@ describe('a full holding', () => {
       false,
       false,
     ]);
-    expect([holding.isWhole, holding.has(3), holding.has(4), holding.damaged]).toEqual([false, false, true, [3, 9]]);
+    expect([holding.isWhole, holding.has(3), holding.has(4), holding.has(9)]).toEqual([false, false, true, false]);
     expect(holding.bits()).toEqual(Uint8Array.of(0b1110_1111, 0b1000_0000));
     expect([holding.regain(9), holding.regain(9), holding.regain(4)]).toEqual([true, false, false]);
     unwatch();

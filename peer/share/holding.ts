@@ -40,11 +40,6 @@ export class WholeHolding implements Holding {
     return this.#damaged === undefined;
   }
 
-  /** Chunks that are damaged, in no order. */
-  get damaged(): readonly number[] {
-    return [...(this.#damaged ?? [])];
-  }
-
   has(chunkIndex: number): boolean {
     return chunkIndex >= 0 && chunkIndex < this.chunkCount && this.#damaged?.has(chunkIndex) !== true;
   }
