@@ -24,7 +24,12 @@ beforeEach(() => {
 afterEach(() => Promise.all(servers.map((server) => server.close())));
 
 /** Pushes to a receiver of these words, the last of them for ever, while time goes by; resolves with the error's code and how long it took. */
-async function pushed(...words: readonly PushState[]) {
+async function pushed(...words: readonly PushState[]): Promise<{ code: string | undefined; tookMs: number }> {
+  return pushedWith({ stallMs: STALL_MS }, words);
+}
+
+async function pushedWith(patience: { readonly stallMs?: number; readonly stepMs?: number }, words: readonly PushState[]) {
+  const { stepMs = 1000, ...stall } = patience;
   let count = 0;
   const server = await ChunkServer.listen(
     { listener: tcpListener, clock, index: new ShareIndex(), reader: { read: () => Promise.reject(new Error('no')) } },
@@ -47,7 +52,7 @@ async function pushed(...words: readonly PushState[]) {
       address: server.local,
       offer: OFFER,
       timeoutMs: 30_000,
-      stallMs: STALL_MS,
+      ...stall,
       onState: () => undefined,
       signal,
     }),
@@ -59,7 +64,7 @@ async function pushed(...words: readonly PushState[]) {
     // Time goes by only after an answer, so that none is late.
     if (code === undefined && count > askedCount) {
       askedCount = count;
-      clock.jump(1000);
+      clock.jump(stepMs);
     } else if (code === undefined) clock.jump(50);
     return code !== undefined;
   });
@@ -72,6 +77,23 @@ test('a receiver that lets an offer wait for ever is given up in the end', async
   const { code, tookMs } = await pushed(word('waiting', 0));
   expect(code).toBe('NETWORK');
   expect(tookMs).toBeGreaterThanOrEqual(STALL_MS);
+});
+
+test.each([
+  ['waiting', 60],
+  ['fetching', 10],
+] as const)('a push by hand ends too where the receiver says "%s" for ever: after %i minutes', async (state, minutes) => {
+  const { code, tookMs } = await pushedWith({ stepMs: 8000 }, [word(state, 0)]);
+  expect(code).toBe('NETWORK');
+  expect(tookMs).toBeGreaterThanOrEqual(minutes * 60_000);
+  expect(tookMs).toBeLessThan((minutes + 1) * 60_000);
+});
+
+test('one that says again and again that it begins gets no further', async () => {
+  const words = Array.from({ length: 100 }, (_, at) => word(at % 2 === 0 ? 'waiting' : 'fetching', 0));
+  const { code, tookMs } = await pushedWith({ stepMs: 8000 }, words);
+  expect(code).toBe('NETWORK');
+  expect(tookMs).toBeLessThan(12 * 60_000);
 });
 
 test('one that goes to and fro gets no further', async () => {

@@ -18,6 +18,12 @@ const ANSWER_MS = 10_000;
 const ASK_FIRST_MS = 100;
 const ASK_LATER_MS = 1000;
 const ASK_GROWTH_FACTOR = 1.5;
+/**
+ * How long a receiver may get no further, and how long it may let an offer wait for its turn behind others, which may be large ones: what
+ * it says is its word alone, and nobody should wait for that for ever.
+ */
+const STALL_MS = 600_000;
+const WAITING_MAX_MS = 3_600_000;
 /** What may be better a moment later. */
 const PASSING_CODES: readonly string[] = ['NETWORK', 'PROTOCOL', 'BUSY', 'STOPPED'];
 
@@ -26,7 +32,10 @@ export interface PushToPeer {
   readonly offer: PushOffer;
   /** How long a receiver that is gone or busy is tried again. */
   readonly timeoutMs: number;
-  /** How long a receiver that answers may get no further before it has failed; for ever where it is left out. */
+  /**
+   * How long a receiver that answers may get no further before it has failed; left out, ten minutes, and an hour while it says that the
+   * offer waits for its turn.
+   */
   readonly stallMs?: number;
   readonly onState: (state: PushState) => void;
   /** Its reason is a `ShoalError`; what the receiver has it keeps. */
@@ -36,11 +45,11 @@ export interface PushToPeer {
 /** Resolves when the receiver has all of it. Throws why it has not, and the signal's reason. */
 export async function pushToPeer(ports: PeerConnectionPorts, push: PushToPeer): Promise<void> {
   const { clock } = ports;
-  const { offer, timeoutMs, stallMs = Number.POSITIVE_INFINITY, onState, signal, address } = push;
+  const { offer, timeoutMs, onState, signal, address } = push;
   let connection: PeerConnection | undefined;
   let takenMs = clock.nowMs();
   let pauseMs = ASK_FIRST_MS;
-  const furthest = { haveChunks: 0, atMs: takenMs };
+  const furthest = { haveChunks: 0, hasBegun: false, atMs: takenMs };
   try {
     for (;;) {
       signal.throwIfAborted();
@@ -51,8 +60,13 @@ export async function pushToPeer(ports: PeerConnectionPorts, push: PushToPeer): 
         onState(state);
         if (state.state === 'done') return checkDone(push, state);
         if (state.state === 'failed') throw failure(address, state);
-        if (state.haveChunks > furthest.haveChunks) Object.assign(furthest, { haveChunks: state.haveChunks, atMs: takenMs });
-        if (takenMs - furthest.atMs >= stallMs) throw stalled(address);
+        const { haveChunks } = state;
+        const hasBegun = furthest.hasBegun || state.state === 'fetching';
+        // Only the first time: it may say that it begins as often as it likes.
+        if (haveChunks > furthest.haveChunks || hasBegun !== furthest.hasBegun)
+          Object.assign(furthest, { haveChunks: Math.max(haveChunks, furthest.haveChunks), hasBegun, atMs: takenMs });
+        const stallMs = push.stallMs ?? (hasBegun ? STALL_MS : WAITING_MAX_MS);
+        if (takenMs - furthest.atMs >= stallMs) throw stalled(address, stallMs, hasBegun);
       } catch (error) {
         const shoal = asShoalError(error);
         if (signal.aborted) throw signal.reason;
@@ -83,8 +97,11 @@ function failure(address: PeerAddress, { code, text }: PushState): ShoalError {
   return new ReceiverFailure(code ?? 'INTERNAL', 'remote', `${formatPeerAddress(address)} did not get it: ${why}`);
 }
 
-function stalled(address: PeerAddress): ShoalError {
-  return new ReceiverFailure('NETWORK', 'remote', `${formatPeerAddress(address)} took the offer and gets no further with it.`);
+function stalled(address: PeerAddress, stallMs: number, hasBegun: boolean): ShoalError {
+  const what = hasBegun ? 'took the offer and gets no further with it' : 'lets the offer wait';
+  const long = `for ${Math.round(stallMs / 60_000)} minutes now`;
+  const advice = 'Look there what keeps it (peer status), or push to another one; what it has it keeps.';
+  return new ReceiverFailure('NETWORK', 'remote', `${formatPeerAddress(address)} ${what}, ${long}. ${advice}`);
 }
 
 /** An error that says whose it is. */
