@@ -27,7 +27,7 @@ const USAGE = `Usage: npm run bench:swarm -- [options]
   --peers LIST    simulated fetchers (default 10,30,100,300,1000)
   --chunks COUNT  chunks of the simulated file (default 256)
   --seed NUMBER   of the simulated swarms (default 1)
-  --runs COUNT    runs of which the median is taken, each simulated one with the next seed (default 3 real ones, 1 simulated, 10 of the spread, 50 of hostile peers)
+  --runs COUNT    runs of which the median is taken, each simulated one with the next seed (default 3 real ones, 1 simulated, 10 of the spread, 20 of hostile peers)
   --directory DIR where the files go (default: in memory if there is room, else the temporary folder)
   --no-save       print only; otherwise kept as benchmarks/results/<date>-<commit>-swarm.md, .json and .svg
 `;
@@ -93,7 +93,7 @@ async function measure(part: Part, settings: Settings): Promise<Measured> {
     case 'spread':
       return { sections: [await benchSpread({ seed: settings.seed, runCount: runCount ?? (isQuick ? 3 : 10), note })] };
     case 'hostile':
-      return { sections: [await benchHostile({ seed: settings.seed, runCount: runCount ?? (isQuick ? 3 : 50), note })] };
+      return { sections: [await benchHostile({ seed: settings.seed, runCount: runCount ?? (isQuick ? 3 : 20), note })] };
   }
 }
 

@@ -29,6 +29,8 @@ const TICK_LATE_MS = 1000;
 /** Milliseconds for which a peer is not asked again for what it refused, and not at all where it has too much to do. */
 const REFUSED_REST_MS = 2000;
 const BUSY_REST_MS = 1000;
+/** Milliseconds without a byte after which another one is asked for what comes next. */
+const QUIET_MS = 2000;
 
 export interface ReadPlan {
   readonly content: ContentRef;
@@ -121,6 +123,7 @@ export class VerifiedReader {
       const { slot, chunkIndex } = first;
       if (slot !== undefined) {
         this.#window.shift();
+        for (const { refused } of this.#sources.values()) refused.delete(chunkIndex);
         this.#fill();
         this.#askAll();
         return { bytes: this.#bytesOf(slot, chunkIndex), release: () => this.#ports.slots.release(slot) };
@@ -269,7 +272,7 @@ export class VerifiedReader {
       const { head } = connection;
       if (lane.connection !== connection || head === undefined) continue;
       const verdict = lane.score.judge(head, CHUNK_BYTES, nowMs);
-      source.isSlow = verdict === 'slow';
+      source.isSlow = verdict === 'slow' || lane.score.quietMs(head.sinceMs, nowMs) > QUIET_MS;
       if (verdict === 'dead') this.#swarm.drop(lane, new ShoalError('NETWORK', 'remote', `Peer ${lane.key} does not answer.`));
     }
   }

@@ -1,12 +1,17 @@
 /**
- * One fetch from honest and hostile peers on the simulated network, and the same one without the hostile ones. The same inputs give the
- * same run.
+ * One fetch from honest and hostile peers on the simulated network, or whatever else one does with them. The same inputs give the same
+ * run, with the hostile ones and without.
  */
 import { asShoalError, type ShoalError } from '../../../common/core/errors.js';
-import { formatPeerAddress } from '../../../common/core/peer-address.js';
+import { formatPeerAddress, type PeerAddress } from '../../../common/core/peer-address.js';
+import type { Clock } from '../../../common/ports/clock.js';
+import type { Dialer } from '../../../common/ports/net.js';
+import type { Random } from '../../../common/ports/random.js';
 import { SimClock } from '../../../common/sim/sim-clock.js';
 import { type SimHost, SimNetwork } from '../../../common/sim/sim-network.js';
 import { SimRandom } from '../../../common/sim/sim-random.js';
+import type { DownloadReport } from '../../fetch/download-options.js';
+import { SEEN_SOURCE } from '../../fetch/known-peers.js';
 import type { SlotMemory } from '../../hash/slot-memory.js';
 import { type MemorySeed, startMemorySeed } from '../memory-seed.js';
 import { SimFetch } from '../sim-fetch.js';
@@ -36,29 +41,66 @@ export interface HostileScenario {
   readonly patienceMs?: number;
 }
 
-export interface HostileOutcome {
+/** Where the one is who fetches. */
+export interface FetcherPlace {
+  readonly dialer: Dialer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly peers: readonly PeerAddress[];
+}
+
+/** What became of `T`, and of those who took part. */
+export interface HostileRun<T> {
   readonly tookMs: number;
-  /** When the manifest was there. */
-  readonly manifestMs: number;
+  readonly result: T | undefined;
   readonly error: ShoalError | undefined;
-  readonly fetch: SimFetch;
   readonly hostile: readonly HostilePeer[];
   readonly honest: readonly MemorySeed[];
   /** Addresses as text. */
   readonly honestAddresses: readonly string[];
 }
 
+export interface HostileOutcome extends HostileRun<DownloadReport> {
+  /** When the manifest was there. */
+  readonly manifestMs: number;
+  readonly fetch: SimFetch;
+}
+
+/** The fetch of a whole content, as SimFetch does it. */
 export async function runHostileSwarm(scenario: HostileScenario): Promise<HostileOutcome> {
-  const { content, seed, slots, hostileSpeed = 1, patienceMs } = scenario;
+  const { content, slots, patienceMs } = scenario;
+  let fetch: SimFetch | undefined;
+  let manifestMs = 0;
+  const run = await runAmongHostile(scenario, ({ peers, ...ports }, announced) => {
+    const made = new SimFetch({ ...ports, ...(slots === undefined ? {} : { slots }) }, content, peers, {
+      ...(patienceMs === undefined ? {} : { patienceMs }),
+    });
+    fetch = made;
+    announced((address) => made.peers.add([address], SEEN_SOURCE));
+    const beganMs = ports.clock.nowMs();
+    return made.run().finally(() => {
+      manifestMs = (made.manifestMs ?? ports.clock.nowMs()) - beganMs;
+    });
+  });
+  if (fetch === undefined) throw new Error('The fetch did not begin.');
+  return { ...run, manifestMs, fetch };
+}
+
+/** Does `work` among those who take part. `announced` is given who is to hear of further addresses. Throws where it does not end. */
+export async function runAmongHostile<T>(
+  scenario: HostileScenario,
+  work: (place: FetcherPlace, announced: (hear: (address: PeerAddress) => void) => void) => Promise<T>,
+): Promise<HostileRun<T>> {
+  const { content, seed, hostileSpeed = 1 } = scenario;
   const clock = new SimClock();
   const network = new SimNetwork(clock, { windowBytes: WINDOW_BYTES });
   const random = new SimRandom(seed);
   let hostCount = 0;
   const hostOf = (speed: number): SimHost => {
     hostCount += 1;
-    const up = speed * LINE.upBytesPerSecond;
+    const upBytesPerSecond = speed * LINE.upBytesPerSecond;
     const latencyMs = LATENCY_LEAST_MS + LATENCY_MORE_MS * random.unit();
-    return network.host({ ip: `10.0.${hostCount}.1`, ...LINE, upBytesPerSecond: up, latencyMs });
+    return network.host({ ip: `10.0.${hostCount}.1`, ...LINE, upBytesPerSecond, latencyMs });
   };
   const fetcher = hostOf(1);
   const honest: MemorySeed[] = [];
@@ -66,43 +108,39 @@ export async function runHostileSwarm(scenario: HostileScenario): Promise<Hostil
     const host = hostOf(1);
     honest.push(await startMemorySeed({ listener: host.listenPort, clock }, content, host.ip));
   }
+  let hear: (address: PeerAddress) => void = () => undefined;
   const hostile: HostilePeer[] = [];
-  let fetch: SimFetch | undefined;
-  let shared: SimHost | undefined;
+  let host: SimHost | undefined;
   for (const kind of scenario.hostile) {
-    const host: SimHost = scenario.isOneHost === true ? (shared ?? hostOf(hostileSpeed)) : hostOf(hostileSpeed);
-    shared = host;
+    host = scenario.isOneHost === true && host !== undefined ? host : hostOf(hostileSpeed);
     const ports = { listener: host.listenPort, clock, random: random.fork() };
-    const announce: NonNullable<Parameters<typeof HostilePeer.start>[1]['announce']> = (address) =>
-      fetch?.peers.add([address], 'seen');
+    const announce = (address: PeerAddress) => hear(address);
     hostile.push(await HostilePeer.start(ports, { kind, content, host: host.ip, announce }));
   }
-  const addresses = shuffled(
+  const peers = shuffled(
     [...honest, ...hostile].map(({ address }) => address),
     random,
   );
-  const ports = { dialer: fetcher.dialer, clock, random: random.fork(), ...(slots === undefined ? {} : { slots }) };
-  fetch = new SimFetch(ports, content, addresses, { ...(patienceMs === undefined ? {} : { patienceMs }) });
   const beganMs = clock.nowMs();
-  let isOver = false;
-  let error: ShoalError | undefined;
-  const running = fetch.run().then(
-    () => undefined,
+  let end: { result?: T; error?: ShoalError } | undefined;
+  work({ dialer: fetcher.dialer, clock, random: random.fork(), peers }, (one) => {
+    hear = one;
+  }).then(
+    (result) => {
+      end = { result };
+    },
     (failure: unknown) => {
-      error = asShoalError(failure);
+      end = { error: asShoalError(failure) };
     },
   );
-  void running.then(() => {
-    isOver = true;
-  });
-  await clock.run({ untilMs: LIMIT_MS, isOver: () => isOver });
-  if (!isOver) throw new Error(`The fetch did not end within an hour of simulated time (seed ${seed}).`);
+  await clock.run({ untilMs: LIMIT_MS, isOver: () => end !== undefined });
+  if (end === undefined) throw new Error(`It did not end within an hour of simulated time (seed ${seed}).`);
   const tookMs = clock.nowMs() - beganMs;
   for (const one of [...honest, ...hostile]) await one.close();
   // What is in the buffers of the network still comes, to nobody.
   await clock.run({ untilMs: clock.nowMs() + 1000 });
   const honestAddresses = honest.map(({ address }) => formatPeerAddress(address));
-  return { tookMs, manifestMs: (fetch.manifestMs ?? clock.nowMs()) - beganMs, error, fetch, hostile, honest, honestAddresses };
+  return { tookMs, result: end.result, error: end.error, hostile, honest, honestAddresses };
 }
 
 function shuffled<T>(items: readonly T[], random: SimRandom): T[] {
