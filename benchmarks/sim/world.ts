@@ -72,10 +72,20 @@ export class World {
       if (plan.role !== 'hostile') clock.setTimer('first command', plan.startMs, () => this.startActor(at));
     }
     this.#faults.schedule(scenario.faults);
-    await clock.run({ untilMs: scenario.healedMs });
-    await this.#healAll();
+    await this.#pass(scenario.healedMs);
+    if (this.#isBroken) return;
+    this.#healAll();
     await this.#untilFinished();
-    await this.#closeAll();
+    if (!this.#isBroken) await this.#closeAll();
+  }
+
+  /** Whether something broke: what comes after that says little. */
+  get #isBroken(): boolean {
+    return this.record.broken.length > 0;
+  }
+
+  #pass(ms: number): Promise<void> {
+    return this.clock.run({ untilMs: this.clock.nowMs() + ms, isOver: () => this.#isBroken });
   }
 
   /** Starts somebody's program, as soon as what is to be fetched is known. */
@@ -126,20 +136,21 @@ export class World {
     if (goods !== undefined && !goods.roots.includes(root)) goods.roots.push(root);
   }
 
-  async #healAll(): Promise<void> {
+  #healAll(): void {
     this.#faults.healAll();
     this.record.note('world', 'all is well from now on');
-    for (const tracker of this.trackers) if (tracker.life === undefined) await tracker.start();
+    for (const tracker of this.trackers) if (tracker.life === undefined) void tracker.start();
     for (const at of this.actors.keys()) this.startActor(at);
   }
 
   async #untilFinished(): Promise<void> {
     const { clock } = this;
     const endMs = clock.nowMs() + FINISH_MS;
-    while (clock.nowMs() < endMs && this.#unfinished().length > 0) {
-      await clock.run({ untilMs: clock.nowMs() + LOOK_MS });
+    while (clock.nowMs() < endMs && !this.#isBroken && this.#unfinished().length > 0) {
+      await this.#pass(LOOK_MS);
     }
-    for (const actor of this.#unfinished()) this.record.breaks(actor.name, 'could have finished and has not');
+    if (!this.#isBroken)
+      for (const actor of this.#unfinished()) this.record.breaks(actor.name, 'could have finished and has not');
   }
 
   /** Those who want what is there, and do not have it. */
@@ -185,9 +196,9 @@ export class World {
 
   /** Everybody leaves; then nothing is open any more, and no timer is set. */
   async #closeAll(): Promise<void> {
-    const { clock, record } = this;
+    const { record } = this;
     for (const actor of this.actors) actor?.user?.leave();
-    await clock.run({ untilMs: clock.nowMs() + CLOSE_MS });
+    await this.#pass(CLOSE_MS);
     for (const actor of this.actors) {
       if (actor === undefined) continue;
       if (actor.machine.isOn) record.breaks(actor.name, 'does not end when it is told to');
@@ -197,10 +208,13 @@ export class World {
         record.breaks(actor.name, `${actor.machine.host.openCount} streams or ports are still open`);
       actor.checkEnd();
     }
-    for (const stranger of this.#strangers) await stranger.close();
-    const closing = Promise.all(this.trackers.map((tracker) => tracker.close()));
-    await clock.run({ untilMs: clock.nowMs() + CLOSE_MS });
-    await closing;
+    let areTrackersClosed = false;
+    for (const stranger of this.#strangers) void stranger.close();
+    void Promise.all(this.trackers.map((tracker) => tracker.close())).then(() => {
+      areTrackersClosed = true;
+    });
+    await this.#pass(CLOSE_MS);
+    if (!areTrackersClosed && !this.#isBroken) record.breaks('tracker', 'does not end when it is told to');
     for (const { host } of this.trackers) if (host.openCount > 0) record.breaks(host.ip, `${host.openCount} are still open`);
   }
 }

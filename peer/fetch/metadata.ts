@@ -44,7 +44,11 @@ interface Search {
   readonly asked: Set<Lane>;
   /** Those of them that have not answered yet. */
   readonly open: Set<Lane>;
-  /** A peer answered that it does not have it. */
+  /** Those that gave a wrong one, or said that they do not know the content. */
+  readonly answered: Set<Lane>;
+  /** A peer answered that it does not know the content. */
+  isUnknown: boolean;
+  /** A peer answered that it has no manifest of it. */
   isRefused: boolean;
   /** Why the last wrong one was wrong. */
   wrong: ShoalError | undefined;
@@ -90,17 +94,27 @@ export class MetadataFetch {
   }
 
   /**
-   * One manifest. `undefined` where peers answered and none has it (a stranger's peer knows only GET_CHUNK).
+   * One manifest. `undefined` where peers answered and none has it (a stranger's peer knows only GET_CHUNK). Those that do not know the
+   * content say nothing of it: where others that may could not be asked, it is not taken for one without a manifest, as it may be a folder.
    * Throws `NETWORK` where nobody could be asked, `VERIFY_FAILED` where only wrong ones came, and what `stop` was given.
    */
   async manifest(wish: ManifestWish): Promise<Manifest | undefined> {
-    const search: Search = { asked: new Set(), open: new Set(), isRefused: false, wrong: undefined, isOver: false };
+    const search: Search = {
+      asked: new Set(),
+      open: new Set(),
+      answered: new Set(),
+      isUnknown: false,
+      isRefused: false,
+      wrong: undefined,
+      isOver: false,
+    };
     const found = await this.#search(wish, search).finally(() => {
       search.isOver = true;
     });
     if (found !== undefined) return found;
     if (this.#stopped !== undefined) throw this.#stopped;
-    if (search.isRefused) return undefined;
+    const { isRefused, isUnknown, answered } = search;
+    if (isRefused || (isUnknown && this.#swarm.lanes.every((lane) => answered.has(lane)))) return undefined;
     if (search.wrong !== undefined) throw search.wrong;
     throw new ShoalError(
       'NETWORK',
@@ -195,9 +209,13 @@ export class MetadataFetch {
   }
 
   #noteFailure(lane: Lane, search: Search, error: ShoalError): void {
-    if (error.code === 'VERIFY_FAILED') {
+    if (error.code === 'NOT_FOUND') {
+      search.isUnknown = true;
+      search.answered.add(lane);
+    } else if (error.code === 'VERIFY_FAILED') {
       search.wrong = error;
       lane.isLiar = true;
+      search.answered.add(lane);
       this.#swarm.ban(lane, error.message);
     } else if (isGone(lane) || error.code === 'BUSY' || error.code === 'LIMIT') {
       // It may well have it: asked again after its rest, until it is given up.
