@@ -15,7 +15,7 @@ import { FaultRunner } from './fault-runner.js';
 import { Goods } from './goods.js';
 import { Machine, type ProgramRun } from './machine.js';
 import { Record } from './record.js';
-import type { FetcherPlan, MachinePlan, Scenario, SharerPlan } from './scenario.js';
+import type { MachinePlan, Scenario } from './scenario.js';
 import { tappedListener } from './serving-tap.js';
 import { Stranger } from './stranger.js';
 import { TrackerSite } from './tracker-site.js';
@@ -218,5 +218,3 @@ export class World {
     for (const { host } of this.trackers) if (host.openCount > 0) record.breaks(host.ip, `${host.openCount} are still open`);
   }
 }
-
-export type ProgramPlan = SharerPlan | FetcherPlan;

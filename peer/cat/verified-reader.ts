@@ -7,8 +7,7 @@
  *
  * Peers are asked for ranges that are whole chunks, and for chunks where they do not know ranges. At most WINDOW_COUNT chunks are asked
  * for or wait to be taken, so a reader that takes its time holds up the peers and takes no memory.
- * Invariants: a chunk is given out once, in its place, and only if it is what was expected; slots that are held are never more than twice
- * the window.
+ * Invariants: a chunk is given out once, in its place, only if it is what was expected; slots held are never more than twice the window.
  */
 import { chunkLength, chunkOffset } from '../../common/core/chunks.js';
 import { asShoalError, ShoalError } from '../../common/core/errors.js';

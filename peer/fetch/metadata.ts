@@ -8,14 +8,12 @@ import { chunkCount } from '../../common/core/chunks.js';
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import { HASH_BYTES } from '../../common/core/hash.js';
 import { CHUNK_BYTES, MANIFEST_MAX_BYTES } from '../../common/core/limits.js';
-import { type Manifest, manifestFromRaw } from '../../common/core/manifest.js';
-import type { ContentRoot } from '../../common/core/root.js';
+import type { Manifest } from '../../common/core/manifest.js';
 import type { Timer } from '../../common/ports/clock.js';
-import { unpackMsgpack } from '../../common/wire/msgpack.js';
-import type { ContentRef } from '../../common/wire/peer-lines.js';
 import type { Hasher } from '../hash/hasher.js';
 import type { PeerConnection } from '../net/peer-connection.js';
 import type { KnownPeers } from './known-peers.js';
+import { checkedManifest, type ManifestWish } from './manifest-wish.js';
 import { isDripping } from './peer-score.js';
 import { createRequestQueue } from './request-queue.js';
 import { type Lane, Swarm, type SwarmPorts } from './swarm.js';
@@ -31,13 +29,6 @@ const ASKED_AT_ONCE_MAX_COUNT = 32;
 /** Manifests of a folder's files that are asked for at once. */
 const MANIFESTS_AT_ONCE_COUNT = 64;
 const TICK_MS = 200;
-
-export interface ManifestWish {
-  readonly content: ContentRef;
-  readonly root: ContentRoot;
-  /** Where it is known for sure. */
-  readonly sizeBytes: number | undefined;
-}
 
 /** The search for one manifest. */
 interface Search {
@@ -226,23 +217,14 @@ export class MetadataFetch {
     } else search.isRefused = true;
   }
 
-  async #ask(lane: Lane, { content, root, sizeBytes }: ManifestWish): Promise<Manifest> {
+  async #ask(lane: Lane, wish: ManifestWish): Promise<Manifest> {
+    const { content, sizeBytes } = wish;
     const maxBytes = sizeBytes === undefined ? MANIFEST_MAX_BYTES : HASH_BYTES * chunkCount(sizeBytes) + 64 * 1024;
     const connection = lane.connection;
     if (connection === undefined) throw new ShoalError('NETWORK', 'remote', 'The peer is gone.');
     const deadline = this.#watch(lane, connection);
     const bytes = await connection.getManifest(content, maxBytes).finally(() => deadline.cancel());
-    try {
-      const manifest = manifestFromRaw(unpackMsgpack(bytes));
-      const found = await this.#pool.root(manifest, manifest.hashName);
-      if (found === root && (sizeBytes === undefined || sizeBytes === manifest.sizeBytes)) return manifest;
-      // The root binds the size, so whoever gave us the two together was wrong, and not this peer.
-      if (found === root) throw wrongSize(root, sizeBytes ?? 0, manifest.sizeBytes);
-    } catch (error) {
-      if (asShoalError(error).fault !== 'remote') throw error;
-      throw new ShoalError('VERIFY_FAILED', 'remote', `its manifest is malformed: ${asShoalError(error).message}`, error);
-    }
-    throw new ShoalError('VERIFY_FAILED', 'remote', 'its manifest is not the one that the root names');
+    return checkedManifest(bytes, wish, this.#pool);
   }
 
   /** Cuts a peer off that falls silent or drips; a large manifest over a slow line may take its time. */
@@ -294,14 +276,6 @@ export class MetadataFetch {
   #wake(): void {
     for (const wake of [...this.#wakers]) wake();
   }
-}
-
-function wrongSize(root: ContentRoot, saidBytes: number, sizeBytes: number): ShoalError {
-  return new ShoalError(
-    'VERIFY_FAILED',
-    'environment',
-    `@${root} is said to have ${saidBytes} bytes, but names a content of ${sizeBytes}; the link or folder that says so is wrong.`,
-  );
 }
 
 function isGone(lane: Lane): boolean {
