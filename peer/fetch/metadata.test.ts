@@ -125,9 +125,12 @@ describe('manifests', () => {
     const asked = metadata.manifest(wishOf(content)).then((found) => {
       manifest = found;
     });
-    // More each time, so at the latest the sixth.
+    // More each time, so at the latest the sixth; once it is asked, time stands still until its answer is here.
     for (let count = 1; count <= 6 && manifest === undefined; count += 1) {
-      await until(`${count} are asked`, () => manifest !== undefined || requestCount(all) >= count);
+      await until(
+        `${count} are asked`,
+        () => manifest !== undefined || (honest.requests.length === 0 && requestCount(all) >= count),
+      );
       if (manifest === undefined) clock.jump(2500);
     }
     await asked;

@@ -12,6 +12,7 @@ import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import type { FolderFile } from '../../common/core/folder-index.js';
 import type { HashName } from '../../common/core/hash.js';
 import { type ContentRoot, contentRoot, type RootInput } from '../../common/core/root.js';
+import { realClock } from '../../common/node/clock.js';
 import { hashFunction } from '../../common/node/hash.js';
 import { fromColumns } from './folder-columns.js';
 import type { Hasher } from './hasher.js';
@@ -54,6 +55,9 @@ export interface HashPoolOptions {
   readonly threadCount?: number;
 }
 
+/** Milliseconds that the end waits for threads that still load their code. */
+const LOADING_MAX_MS = 2000;
+
 interface PendingLanding {
   readonly hashName: HashName;
   readonly landing: Landing;
@@ -69,6 +73,9 @@ export class HashPool implements Hasher {
   readonly #outstanding = new Set<(error: Error) => void>();
   readonly #landings: PendingLanding[] = [];
   #landingTaskCount = 0;
+  #loadedCount = 0;
+  /** Called when a thread has loaded its code, and when one has died. */
+  #onThread: () => void = () => undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: HashPoolOptions = {}) {
@@ -87,7 +94,12 @@ export class HashPool implements Hasher {
       recordTiming: false,
       resourceLimits: WORKER_LIMITS,
     });
+    this.#piscina.on('message', () => {
+      this.#loadedCount += 1;
+      this.#onThread();
+    });
     this.#piscina.on('error', (error: Error) => {
+      this.#onThread();
       // An aborted task's reply that arrives late is reported here too, and harms nothing.
       if (/^Unexpected message from Worker/.test(error.message)) return;
       // While a worker is left, it does what is outstanding; to give that to another too would let two write from one slot.
@@ -128,8 +140,21 @@ export class HashPool implements Hasher {
 
   /** Stops the workers; what is under way fails. Idempotent. */
   close(): Promise<void> {
-    this.#closing ??= this.#piscina.destroy();
+    this.#closing ??= this.#loaded().then(() => this.#piscina.destroy());
     return this.#closing;
+  }
+
+  /** Until no thread still loads its code: Node can end the whole process where one is stopped in the middle of that. */
+  #loaded(): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = realClock.setTimer('threads that load', LOADING_MAX_MS, resolve);
+      this.#onThread = () => {
+        if (this.#loadedCount < this.#piscina.threads.length) return;
+        timer.cancel();
+        resolve();
+      };
+      this.#onThread();
+    });
   }
 
   #sendLandings(): void {

@@ -4,7 +4,7 @@
  * It opens what it hashes itself; what it writes to was opened by the main thread.
  */
 import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
-import { workerData } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { contentRoot } from '../../common/core/root.js';
 import { realClock } from '../../common/node/clock.js';
 import { hashFunction } from '../../common/node/hash.js';
@@ -41,3 +41,6 @@ export function runTask(task: WorkerTask): unknown {
       return work.landAll(task.landings, hash);
   }
 }
+
+// The last of what loading it does: from here on it may be stopped at any time.
+parentPort?.postMessage('loaded');
