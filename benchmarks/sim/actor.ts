@@ -13,11 +13,13 @@ import type { Goods } from './goods.js';
 import type { Machine, ProgramRun } from './machine.js';
 import type { Record } from './record.js';
 import type { FetcherPlan, SharerPlan } from './scenario.js';
-import { CACHE_FOLDER, DOWNLOAD_FOLDER, User, type UserEvents } from './user.js';
+import { type Asked, CACHE_FOLDER, DOWNLOAD_FOLDER, User, type UserEvents } from './user.js';
 
 /** Names beside a target: part, journal, index, lock, its takeover and one of a run that died; and names in the cache. */
 const BESIDE_MAX_COUNT = 8;
 const CACHE_MAX_COUNT = 4;
+/** Digits of a root in the name of its part. */
+const ROOT_IN_NAME_LENGTH = 12;
 
 export interface ActorPorts {
   readonly record: Record;
@@ -125,25 +127,38 @@ export class Actor {
   checkEnd(): void {
     this.checkFiles();
     const names = this.machine.disk.names(DOWNLOAD_FOLDER) ?? [];
-    const extra = names.filter((name) => name !== this.goods?.plan.name);
+    // A part of another version is kept for whoever wants that one after all.
+    const others = (this.goods?.roots ?? [])
+      .filter((root) => root !== this.#done?.root)
+      .map((root) => root.slice(0, ROOT_IN_NAME_LENGTH));
+    const extra = names.filter((name) => name !== this.goods?.plan.name && !others.some((root) => name.includes(root)));
     if (this.#done !== undefined && extra.length > 0) this.#breaks(`left-overs stay behind: ${extra.join(', ')}`);
   }
 
   #command(user: User): Promise<void> {
     const { plan } = this;
     if (plan.role === 'share') return user.share(plan.contents.map((at) => this.#goodsAt(at).sharePath));
-    // A root alone says nothing of a name. Of a folder, which cannot be named for a later run before it is there, the manifest does.
-    const isNamed = plan.by === 'root' && this.goods?.plan.isFolder === false;
-    return user.fetch(() => this.#asked(plan), { ...plan, out: isNamed ? this.target : undefined });
+    return user.fetch(() => this.#asked(plan), plan);
   }
 
-  #asked({ by }: FetcherPlan): string {
+  #asked({ by }: FetcherPlan): Asked {
     const goods = this.goods;
-    const root = goods?.roots[0];
     if (goods === undefined) throw new ShoalError('INTERNAL', 'local', 'nothing to fetch');
-    if (by === 'name' && !this.#isAmbiguous) return goods.plan.name;
+    const { name, isFolder } = goods.plan;
+    if (by === 'name' && !this.#isAmbiguous) return { source: name, out: undefined };
+    const root = this.#rootThere() ?? goods.roots[0];
     this.#root = root;
-    return by !== 'link' ? `@${root}` : `magnet:?xt=urn:shoal:${root}&dn=${goods.plan.name}`;
+    if (by === 'link') return { source: `magnet:?xt=urn:shoal:${root}&dn=${name}`, out: undefined };
+    // A root alone says nothing of a name. Of a folder, which cannot be named for a later run before it is there, the manifest does.
+    return { source: `@${root}`, out: isFolder ? undefined : this.target };
+  }
+
+  /** The root of the version of a file that was fetched already; `undefined` where there is none. */
+  #rootThere(): ContentRoot | undefined {
+    const { goods, target } = this;
+    const { disk } = this.machine;
+    if (goods?.plan.isFolder !== false) return undefined;
+    return goods.roots.find((root) => goods.fault(target, root, (path) => disk.peek(path)) === undefined);
   }
 
   #events(): UserEvents {
@@ -153,8 +168,9 @@ export class Actor {
       fetchEvent: (event) => this.#fetchEvent(event),
       done: (result) => this.#reportedDone(result),
       failed: ({ code, message }, isUsual) => {
-        // Whoever named it by its name learns that there are several, and says which.
-        this.#isAmbiguous ||= code === 'USAGE' && message.includes('different contents');
+        // Whoever named it by its name learns that there are several, or that it is another one now than the one that is there, and says which.
+        const isOther = code === 'TARGET_EXISTS' && this.#rootThere() !== undefined;
+        this.#isAmbiguous ||= isOther || (code === 'USAGE' && message.includes('different contents'));
         if (isUsual || this.#isAmbiguous) record.note(this.name, `failed: ${code} ${message}`);
         else this.#breaks(`failed: ${code} ${message}`);
       },

@@ -42,6 +42,12 @@ export interface UserEvents {
   failed(error: ShoalError, isUsual: boolean): void;
 }
 
+/** What a fetch is asked for, and where it goes if it is said. */
+export interface Asked {
+  readonly source: string;
+  readonly out: string | undefined;
+}
+
 export interface UserOptions {
   readonly flags: MachineFlags;
   readonly trackers: readonly HostPort[];
@@ -75,17 +81,14 @@ export class User {
   }
 
   /** Fetches what was asked for, and goes on serving it where `isSeeding`. */
-  fetch(
-    askedNow: () => string,
-    plan: { readonly patienceMs: number; readonly isSeeding: boolean; readonly out: string | undefined },
-  ): Promise<void> {
+  fetch(askedNow: () => Asked, plan: { readonly patienceMs: number; readonly isSeeding: boolean }): Promise<void> {
     return this.#again(async (node) => {
-      const asked = askedNow();
+      const { source, out } = askedNow();
       const result = await node.fetch({
-        source: parseFetchSource(asked),
-        shown: asked,
+        source: parseFetchSource(source),
+        shown: source,
         trackers: this.#options.trackers,
-        out: plan.out,
+        out,
         directory: DOWNLOAD_FOLDER,
         isOverwrite: false,
         isFresh: false,

@@ -82,11 +82,11 @@ describe('manifests', () => {
     expect(manifests.map(({ name }) => name)).toEqual(contents.map(({ name }) => name));
   });
 
-  test('a peer that has it not is passed over; where nobody has one of many, that is said', async () => {
+  test('a peer that has it not is passed over; where nobody has it, that is said, and it is no content without a manifest', async () => {
     const metadata = await start(await ScriptedPeer.start([]), await ScriptedPeer.start([content]));
     expect(await metadata.manifest(wishOf(content))).toMatchObject({ sizeBytes: 100 });
     const other = testContent(seededBytes(5));
-    expect(await metadata.manifest(wishOf(other))).toBeUndefined();
+    await expect(metadata.manifest(wishOf(other))).rejects.toMatchObject({ code: 'NOT_FOUND' });
     await expect(metadata.manifests([wishOf(content), wishOf(other)])).rejects.toMatchObject({ code: 'NOT_FOUND' });
   });
 

@@ -35,8 +35,6 @@ interface Search {
   readonly asked: Set<Lane>;
   /** Those of them that have not answered yet. */
   readonly open: Set<Lane>;
-  /** Those that gave a wrong one, or said that they do not know the content. */
-  readonly answered: Set<Lane>;
   /** A peer answered that it does not know the content. */
   isUnknown: boolean;
   /** A peer answered that it has no manifest of it. */
@@ -85,15 +83,14 @@ export class MetadataFetch {
   }
 
   /**
-   * One manifest. `undefined` where peers answered and none has it (a stranger's peer knows only GET_CHUNK). Those that do not know the
-   * content say nothing of it: where others that may could not be asked, it is not taken for one without a manifest, as it may be a folder.
-   * Throws `NETWORK` where nobody could be asked, `VERIFY_FAILED` where only wrong ones came, and what `stop` was given.
+   * One manifest. `undefined` where peers that were asked give none of anything (a stranger's peer knows only GET_CHUNK). Throws
+   * `NOT_FOUND` where all that were asked do not share the content, `NETWORK` where nobody could be asked, `VERIFY_FAILED` where only
+   * wrong ones came, and what `stop` was given.
    */
   async manifest(wish: ManifestWish): Promise<Manifest | undefined> {
     const search: Search = {
       asked: new Set(),
       open: new Set(),
-      answered: new Set(),
       isUnknown: false,
       isRefused: false,
       wrong: undefined,
@@ -104,9 +101,16 @@ export class MetadataFetch {
     });
     if (found !== undefined) return found;
     if (this.#stopped !== undefined) throw this.#stopped;
-    const { isRefused, isUnknown, answered } = search;
-    if (isRefused || (isUnknown && this.#swarm.lanes.every((lane) => answered.has(lane)))) return undefined;
+    if (search.isRefused) return undefined;
     if (search.wrong !== undefined) throw search.wrong;
+    // Nobody is taken for a peer without manifests: it may be a folder, and others may have it again soon.
+    if (search.isUnknown && this.#swarm.lanes.every((lane) => search.asked.has(lane))) {
+      throw new ShoalError(
+        'NOT_FOUND',
+        'remote',
+        `Whoever was said to have @${wish.root} does not share it any more. Try again later.`,
+      );
+    }
     throw new ShoalError(
       'NETWORK',
       'remote',
@@ -202,11 +206,9 @@ export class MetadataFetch {
   #noteFailure(lane: Lane, search: Search, error: ShoalError): void {
     if (error.code === 'NOT_FOUND') {
       search.isUnknown = true;
-      search.answered.add(lane);
     } else if (error.code === 'VERIFY_FAILED') {
       search.wrong = error;
       lane.isLiar = true;
-      search.answered.add(lane);
       this.#swarm.ban(lane, error.message);
     } else if (isGone(lane) || error.code === 'BUSY' || error.code === 'LIMIT') {
       // It may well have it: asked again after its rest, until it is given up.
