@@ -4,11 +4,13 @@
  * Checked at each crash: what was to be fetched is at its place exactly or not at all, what was reported done is still there, and what
  * lies around beside it does not pile up. At each done: the same after the worst power cut that there could be.
  */
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { ShoalError } from '../../common/core/errors.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { FetchEvent, FetchResult } from '../../peer/fetch/fetch-events.js';
 import type { SharedContent } from '../../peer/share/shared-content.js';
+import { partPaths } from '../../peer/store/part-paths.js';
+import { lockKey } from '../../peer/store/target-lock.js';
 import type { Goods } from './goods.js';
 import type { Machine, ProgramRun } from './machine.js';
 import type { Record } from './record.js';
@@ -18,8 +20,6 @@ import { type Asked, CACHE_FOLDER, DOWNLOAD_FOLDER, User, type UserEvents } from
 /** Names beside a target: part, journal, index, lock, its takeover and one of a run that died; and names in the cache. */
 const BESIDE_MAX_COUNT = 8;
 const CACHE_MAX_COUNT = 4;
-/** Digits of a root in the name of its part. */
-const ROOT_IN_NAME_LENGTH = 12;
 
 export interface ActorPorts {
   readonly record: Record;
@@ -123,16 +123,22 @@ export class Actor {
     if (this.#done !== undefined && fault !== undefined) this.#breaks(`what was reported done was taken back: ${fault}`);
   }
 
-  /** What must be true in the end, where nothing went wrong for a while. */
+  /** What must be true in the end, where nothing went wrong for a while. Only a command that got to its end tidies up. */
   checkEnd(): void {
     this.checkFiles();
+    if (!this.#isDoneNow) return;
     const names = this.machine.disk.names(DOWNLOAD_FOLDER) ?? [];
-    // A part of another version is kept for whoever wants that one after all.
-    const others = (this.goods?.roots ?? [])
-      .filter((root) => root !== this.#done?.root)
-      .map((root) => root.slice(0, ROOT_IN_NAME_LENGTH));
-    const extra = names.filter((name) => name !== this.goods?.plan.name && !others.some((root) => name.includes(root)));
-    if (this.#done !== undefined && extra.length > 0) this.#breaks(`left-overs stay behind: ${extra.join(', ')}`);
+    const extra = names.filter((name) => name !== this.goods?.plan.name && !this.#isOfOtherVersion(name));
+    if (extra.length > 0) this.#breaks(`left-overs stay behind: ${extra.join(', ')}`);
+  }
+
+  /** What is left of another version is kept for whoever wants that one after all. */
+  #isOfOtherVersion(name: string): boolean {
+    const others = (this.goods?.roots ?? []).filter((root) => root !== this.#done?.root);
+    return others.some((root) => {
+      const { part, lock } = partPaths(this.target, root);
+      return name.includes(basename(part, 'part')) || name.startsWith(`.${lockKey(lock)}.`);
+    });
   }
 
   #command(user: User): Promise<void> {

@@ -5,6 +5,7 @@
  *     npm run sim -- --seed 17 [--trace]          one seed, with all that happens in it
  *     npm run sim -- --canary all                 with each planted fault in turn: all of them must be found
  */
+import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
@@ -86,12 +87,11 @@ async function runMany(
   return tally;
 }
 
-function answerOf(worker: Worker, job: SeedJob): Promise<readonly SeedOutcome[]> {
-  return new Promise((resolve, reject) => {
-    worker.once('message', resolve);
-    worker.once('error', reject);
-    worker.postMessage(job);
-  });
+async function answerOf(worker: Worker, job: SeedJob): Promise<readonly SeedOutcome[]> {
+  worker.postMessage(job);
+  // Rejects where the thread dies.
+  const [outcomes] = (await once(worker, 'message')) as [readonly SeedOutcome[]];
+  return outcomes;
 }
 
 async function runCanaries(from: number): Promise<boolean> {

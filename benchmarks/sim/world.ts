@@ -208,6 +208,7 @@ export class World {
         record.breaks(actor.name, `${actor.machine.host.openCount} streams or ports are still open`);
       actor.checkEnd();
     }
+    if (this.#isBroken) return;
     let areTrackersClosed = false;
     for (const stranger of this.#strangers) void stranger.close();
     void Promise.all(this.trackers.map((tracker) => tracker.close())).then(() => {

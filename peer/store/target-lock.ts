@@ -76,16 +76,17 @@ function beingFetched(id: string): ShoalError {
 
 /** A name beside a lock, which is no longer where the lock's is as long as a name may be. */
 function beside(path: string, what: string): string {
-  return join(dirname(path), `.${keyOf(path)}.${what}${SUFFIX}`);
+  return join(dirname(path), `.${lockKey(path)}.${what}${SUFFIX}`);
 }
 
-function keyOf(path: string): string {
+/** What the names of a lock's helpers begin with, after a dot. */
+export function lockKey(path: string): string {
   return createHash('sha256').update(basename(path)).digest('hex').slice(0, KEY_CHARS);
 }
 
 /** Takes away what processes left that died while they took this lock. */
 async function sweep({ disk, processes }: LockPorts, path: string): Promise<void> {
-  const start = `.${keyOf(path)}.`;
+  const start = `.${lockKey(path)}.`;
   for (const name of await namesIn(disk, dirname(path))) {
     if (!name.startsWith(start) || !name.endsWith(SUFFIX)) continue;
     const [token = ''] = name.slice(start.length).split('.');
