@@ -5,12 +5,11 @@
  *     npm run sim -- --seed 17 [--trace]          one seed, with all that happens in it
  *     npm run sim -- --canary all                 with each planted fault in turn: all of them must be found
  */
-import { once } from 'node:events';
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
-import { Worker } from 'node:worker_threads';
 import { CANARIES, canaryNamed } from './canaries.js';
-import { runSeed, type SeedOutcome } from './seed-run.js';
+import { runSeed } from './seed-run.js';
+import { SeedThread } from './seed-thread.js';
 import { Tally } from './tally.js';
 import type { SeedJob } from './worker.js';
 
@@ -68,7 +67,7 @@ async function runMany(
   const tally = new Tally(canary);
   let next = from;
   const work = async () => {
-    const worker = new Worker(new URL('./worker.js', import.meta.url));
+    const thread = new SeedThread();
     while (next < from + seeds && !(isFirstEnough && tally.failedCount > 0)) {
       const job: SeedJob = {
         from: next,
@@ -76,22 +75,15 @@ async function runMany(
         canary,
       };
       next += job.count;
-      for (const outcome of await answerOf(worker, job)) {
+      for (const outcome of await thread.run(job)) {
         tally.add(outcome);
         if (outcome.broken.length > 0 && !isFirstEnough) process.stdout.write(tally.report(outcome));
       }
     }
-    await worker.terminate();
+    await thread.close();
   };
   await Promise.all(Array.from({ length: Math.min(availableParallelism(), Math.ceil(seeds / JOB_SEEDS_COUNT)) }, work));
   return tally;
-}
-
-async function answerOf(worker: Worker, job: SeedJob): Promise<readonly SeedOutcome[]> {
-  worker.postMessage(job);
-  // Rejects where the thread dies.
-  const [outcomes] = (await once(worker, 'message')) as [readonly SeedOutcome[]];
-  return outcomes;
 }
 
 async function runCanaries(from: number): Promise<boolean> {

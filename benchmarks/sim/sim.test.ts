@@ -1,15 +1,16 @@
 /** The simulation in every test run: a few hundred seeds, those that once failed, and planted faults that must be found. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from '@jest/globals';
+import { afterAll, describe, expect, test } from '@jest/globals';
 import { repoRoot } from '../../common/testkit/repo-root.js';
-import { CANARIES, canaryNamed } from './canaries.js';
-import { runSeed } from './seed-run.js';
+import { CANARIES } from './canaries.js';
+import type { SeedOutcome } from './seed-run.js';
+import { SeedThread } from './seed-thread.js';
 
 /** Seeds of every run. */
-const SEEDS_COUNT = 200;
+const SEEDS_COUNT = 300;
 /** Seeds of one test: a test has half a minute, on a machine that does other things too. */
-const TEST_SEEDS_COUNT = 20;
+const TEST_SEEDS_COUNT = 50;
 /** Seeds within which a planted fault is found. */
 const CANARY_SEEDS_COUNT = 12;
 
@@ -20,19 +21,26 @@ interface KeptSeed {
 }
 
 const kept = JSON.parse(readFileSync(join(repoRoot, 'test_files/sim-seeds.json'), 'utf8')) as readonly KeptSeed[];
+const thread = new SeedThread();
 
-/** What broke in a seed, as `npm run sim -- --seed` shows it. */
-async function brokenIn(seed: number): Promise<string[]> {
-  const { broken } = await runSeed(seed);
-  return broken.map((what) => `npm run sim -- --seed ${seed} --trace: ${what}`);
+afterAll(() => thread.close());
+
+/** What broke, as `npm run sim -- --seed` shows it. */
+async function brokenIn(from: number, count = 1): Promise<string[]> {
+  const outcomes = await thread.run({ from, count, canary: undefined });
+  return outcomes.flatMap(({ seed, broken }) => broken.map((what) => `npm run sim -- --seed ${seed} --trace: ${what}`));
+}
+
+async function outcomeOf(seed: number, canary?: string): Promise<SeedOutcome> {
+  const [outcome] = await thread.run({ from: seed, count: 1, canary });
+  if (outcome === undefined) throw new Error(`nothing came of seed ${seed}`);
+  return outcome;
 }
 
 describe('simulated trackers, nodes, networks and disks', () => {
   const firsts = Array.from({ length: SEEDS_COUNT / TEST_SEEDS_COUNT }, (_, at) => 1 + at * TEST_SEEDS_COUNT);
-  test.each(firsts)(`hold what they promise, seeds from %i on`, async (first) => {
-    const broken: string[] = [];
-    for (let seed = first; seed < first + TEST_SEEDS_COUNT; seed += 1) broken.push(...(await brokenIn(seed)));
-    expect(broken).toEqual([]);
+  test.each(firsts)(`hold what they promise, ${TEST_SEEDS_COUNT} seeds from %i on`, async (first) => {
+    expect(await brokenIn(first, TEST_SEEDS_COUNT)).toEqual([]);
   });
 
   test.each(kept)('seed $seed, in which once $was', async ({ seed }) => {
@@ -42,10 +50,10 @@ describe('simulated trackers, nodes, networks and disks', () => {
   test('do the same for the same seed, event by event, and something else for another', async () => {
     // With crashes, power cuts and a hostile peer among them.
     for (const seed of [2, 11, 25]) {
-      const [first, again] = [await runSeed(seed), await runSeed(seed)];
+      const [first, again] = [await outcomeOf(seed), await outcomeOf(seed)];
       expect([again.hash, again.eventCount]).toEqual([first.hash, first.eventCount]);
     }
-    expect((await runSeed(3)).hash).not.toBe((await runSeed(4)).hash);
+    expect((await outcomeOf(3)).hash).not.toBe((await outcomeOf(4)).hash);
   });
 });
 
@@ -53,7 +61,7 @@ describe('a planted fault is found', () => {
   test.each(CANARIES.map(({ name }) => name))('%s', async (name) => {
     const broken: string[] = [];
     for (let seed = 1; seed <= CANARY_SEEDS_COUNT && broken.length === 0; seed += 1) {
-      broken.push(...(await runSeed(seed, canaryNamed(name))).broken);
+      broken.push(...(await outcomeOf(seed, name)).broken);
     }
     expect(broken).not.toEqual([]);
   });
