@@ -26,7 +26,7 @@ export interface ActorPorts {
   readonly goods: readonly Goods[];
   readonly trackerIps: () => readonly string[];
   /** A sharer has made a content. */
-  readonly indexed: (content: SharedContent) => void;
+  readonly indexed: (content: SharedContent, fileCount: number | undefined) => void;
   /** A program starts with these ports. */
   readonly equip: (run: ProgramRun) => ProgramRun;
 }
@@ -39,6 +39,8 @@ export class Actor {
   /** Of a fetch that was reported done. */
   #done: FetchResult | undefined;
   #root: ContentRoot | undefined;
+  /** What its command shares at the moment, by name. */
+  readonly shared = new Map<string, ContentRoot>();
   #isDoneNow = false;
   #isAmbiguous = false;
   #isOver = false;
@@ -92,6 +94,7 @@ export class Actor {
     const user = new User(run, { flags: plan, trackers, hashName }, this.#events());
     this.#user = user;
     this.#isDoneNow = false;
+    this.shared.clear();
     this.#ports.record.note(this.name, 'starts');
     void this.#command(user).then(() => {
       this.#ports.record.note(this.name, 'has ended');
@@ -170,7 +173,10 @@ export class Actor {
   #events(): UserEvents {
     const { record } = this.#ports;
     return {
-      indexed: (content) => this.#ports.indexed(content),
+      indexed: (content, fileCount) => {
+        this.shared.set(content.name, content.root);
+        this.#ports.indexed(content, fileCount);
+      },
       fetchEvent: (event) => this.#fetchEvent(event),
       done: (result) => this.#reportedDone(result),
       failed: ({ code, message }, isUsual) => {
@@ -203,8 +209,8 @@ export class Actor {
       return;
     }
     if (!result.verified) this.#breaks('done without being verified');
-    if (!isAlreadyThere && fetchedBytes + resumedBytes < goods.sizeBytes) {
-      this.#breaks(`done with ${fetchedBytes} and ${resumedBytes} bytes of ${goods.sizeBytes}`);
+    if (!isAlreadyThere && fetchedBytes + resumedBytes < goods.sizeBytesOf(root)) {
+      this.#breaks(`done with ${fetchedBytes} and ${resumedBytes} bytes of ${goods.sizeBytesOf(root)}`);
     }
     this.#done = result;
     this.#isDoneNow = true;

@@ -13,6 +13,8 @@ export class Goods {
   readonly plan: ScenarioContent;
   /** Of a file: of version 0 and 1; of a folder: what sharers made of it so far. */
   readonly roots: ContentRoot[];
+  /** Files of a folder by its root: a sharer leaves out what it could not read. */
+  readonly #fileCounts = new Map<ContentRoot, number>();
 
   constructor(plan: ScenarioContent, truth: Truth) {
     this.plan = plan;
@@ -32,6 +34,17 @@ export class Goods {
 
   get sizeBytes(): number {
     return this.plan.files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  }
+
+  /** Bytes that are at least in what a root names. */
+  sizeBytesOf(root: ContentRoot | null): number {
+    return this.#leftOutCount(root ?? undefined) > 0 ? 0 : this.sizeBytes;
+  }
+
+  /** A sharer has made this of the folder. */
+  addFolder(root: ContentRoot, fileCount: number): void {
+    if (!this.roots.includes(root)) this.roots.push(root);
+    this.#fileCounts.set(root, fileCount);
   }
 
   plant(disk: SimDisk): void {
@@ -56,15 +69,26 @@ export class Goods {
    * and `undefined` where there is no file.
    */
   fault(target: string, root: ContentRoot | undefined, read: (path: string) => Uint8Array | undefined): string | undefined {
+    let leftOutCount = this.#leftOutCount(root);
     for (const [at, { path }] of this.plan.files.entries()) {
       const filePath = this.plan.isFolder ? join(target, path) : target;
       const bytes = read(filePath);
-      if (bytes === undefined) return `${basename(filePath)} is not there`;
+      if (bytes === undefined) {
+        leftOutCount -= 1;
+        if (leftOutCount < 0) return `${basename(filePath)} is not there`;
+        continue;
+      }
       const versions = this.plan.isFolder ? [0] : [0, 1].filter((version) => root === undefined || this.roots[version] === root);
       if (!versions.some((version) => isSame(bytes, this.#sample(at, version).bytes)))
         return `${basename(filePath)} has other bytes`;
     }
     return undefined;
+  }
+
+  /** Files that may be missing in what a root names, or in any that there is. */
+  #leftOutCount(root: ContentRoot | undefined): number {
+    const counts = root === undefined ? [...this.#fileCounts.values()] : [this.#fileCounts.get(root) ?? this.plan.files.length];
+    return this.plan.files.length - Math.min(this.plan.files.length, ...counts);
   }
 
   #sample(at: number, version: number): Sample {

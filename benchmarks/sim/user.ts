@@ -35,7 +35,8 @@ const USUAL_CODES: readonly string[] = [
 ];
 
 export interface UserEvents {
-  indexed(content: SharedContent): void;
+  /** `fileCount` of a folder: those that could not be read are left out of it, and said to be. */
+  indexed(content: SharedContent, fileCount: number | undefined): void;
   fetchEvent(event: FetchEvent): void;
   done(result: FetchResult): void;
   /** A command ended with an error. `isUsual`: one that faults explain. */
@@ -153,7 +154,7 @@ export class User {
     const events: NodeEvents = {
       ...{ scanned: nothing, hashed: nothing, changed: nothing, note: nothing, served: nothing },
       ...{ registered: nothing, refused: nothing, trackerLost: nothing, trackerBack: nothing },
-      indexed: (content) => this.#events.indexed(content),
+      indexed: (content, fileCount) => this.#events.indexed(content, fileCount),
     };
     const limits = flags.limits === undefined ? {} : { limits: flags.limits };
     const fixed = { host: '0.0.0.0', port: PEER_PORT, isFolderOnly: false, cacheFolder: CACHE_FOLDER, threadCount: 2 };

@@ -3,8 +3,10 @@
  *
  *     trouble (faults come and go) ──► healed (who can finish, does) ──► closed (nothing is left open)
  */
+
 import { chunkCount, chunkLength, chunkOffset } from '../../common/core/chunks.js';
 import { FOLDER_TYPE } from '../../common/core/folder-index.js';
+import type { ContentRoot } from '../../common/core/root.js';
 import { SimClock } from '../../common/sim/sim-clock.js';
 import { SimNetwork } from '../../common/sim/sim-network.js';
 import { SimRandom } from '../../common/sim/sim-random.js';
@@ -108,7 +110,7 @@ export class World {
       record: this.record,
       goods: this.goods,
       trackerIps: () => this.trackers.map((tracker) => tracker.ip),
-      indexed: (content) => this.#indexed(content),
+      indexed: (content, fileCount) => this.#indexed(content, fileCount),
       equip: (run) => this.#equip(run, actor, options),
     });
     return actor;
@@ -125,15 +127,14 @@ export class World {
     return equip?.(tapped, actor) ?? tapped;
   }
 
-  #indexed({ name, root, manifest }: SharedContent): void {
+  #indexed({ name, root, manifest }: SharedContent, fileCount = 0): void {
     if (manifest.type !== FOLDER_TYPE) {
       if (this.#truth.find(root) === undefined) this.record.breaks('truth', `"${name}" was given a root that is not its own`);
       return;
     }
     if (!this.#truth.addFolder(name, root, manifest))
       this.record.breaks('truth', `the manifest of "${name}" is not what its root names`);
-    const goods = this.goods.find(({ plan }) => plan.name === name);
-    if (goods !== undefined && !goods.roots.includes(root)) goods.roots.push(root);
+    this.goods.find(({ plan }) => plan.name === name)?.addFolder(root, fileCount);
   }
 
   #healAll(): void {
@@ -162,20 +163,22 @@ export class World {
   #canFinish(actor: Actor): boolean {
     const { goods } = actor;
     if (goods === undefined || actor.machine.isOn === false) return goods !== undefined;
-    // Nothing of a folder is edited, so whoever shares it has it all.
-    const isShared = this.actors.some((other) => this.#sharesVersion(other, goods, 0));
+    const isShared = this.actors.some((other) => this.#sharesVersion(other, goods, 0, actor.root));
     if (isShared || goods.plan.isFolder) return isShared;
     return this.#isCoveredByParts(actor, goods);
   }
 
-  #sharesVersion(other: Actor | undefined, goods: Goods, version: number): boolean {
+  /** Nothing of a folder is edited, but a sharer that could not read all of it made another root of it. */
+  #sharesVersion(other: Actor | undefined, goods: Goods, version: number, root: ContentRoot | undefined): boolean {
     if (other === undefined || !other.machine.isOn) return false;
     if (other.goods === goods)
       return other.isDone && goods.plan.isFolder
-        ? goods.fault(other.target, undefined, (path) => other.machine.disk.peek(path)) === undefined
+        ? (root === undefined || (other.root ?? root) === root) &&
+            goods.fault(other.target, root, (path) => other.machine.disk.peek(path)) === undefined
         : other.isDone && goods.versionAt(other.machine.disk, other.target) === version;
     if (other.plan.role !== 'share' || !other.plan.contents.some((at) => this.goods[at] === goods)) return false;
-    return goods.plan.isFolder || goods.versionAt(other.machine.disk, goods.sharePath) === version;
+    if (goods.plan.isFolder) return root === undefined || other.shared.get(goods.plan.name) === root;
+    return goods.versionAt(other.machine.disk, goods.sharePath) === version;
   }
 
   #isCoveredByParts(actor: Actor, goods: Goods): boolean {
