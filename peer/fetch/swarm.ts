@@ -244,11 +244,14 @@ export class Swarm {
     lane.isDialing = true;
     const giving = new AbortController();
     this.#dialing.add(giving);
+    // In one step with what comes of it: between the two the lane would be dialed once more.
+    const isOver = () => {
+      lane.isDialing = false;
+      this.#dialing.delete(giving);
+    };
     try {
-      const connection = await PeerConnection.connect(this.#ports, lane.address, DIAL_TIMEOUT_MS, giving.signal).finally(() => {
-        lane.isDialing = false;
-        this.#dialing.delete(giving);
-      });
+      const connection = await PeerConnection.connect(this.#ports, lane.address, DIAL_TIMEOUT_MS, giving.signal);
+      isOver();
       this.#budget.reached(lane.key);
       if (this.#isClosed || lane.score.isBanned) {
         connection.close(protocolError('Nothing is wanted of this peer any more.'));
@@ -258,6 +261,7 @@ export class Swarm {
       this.#connected.add(lane);
       this.#events.connected(lane);
     } catch (error) {
+      isOver();
       if (this.#isClosed) return;
       const nowMs = this.#ports.clock.nowMs();
       const shoal = asShoalError(error);
