@@ -153,6 +153,7 @@ export class Actor {
   #asked({ by }: FetcherPlan): Asked {
     const goods = this.goods;
     if (goods === undefined) throw new ShoalError('INTERNAL', 'local', 'nothing to fetch');
+    this.#isDoneNow = false;
     const { name, isFolder } = goods.plan;
     if (by === 'name' && !this.#isAmbiguous) return { source: name, out: undefined };
     const root = this.#rootThere() ?? goods.roots[0];
@@ -183,7 +184,9 @@ export class Actor {
         // Whoever named it by its name learns that there are several, or that it is another one now than the one that is there, and says which.
         const isOther = code === 'TARGET_EXISTS' && this.#rootThere() !== undefined;
         this.#isAmbiguous ||= isOther || (code === 'USAGE' && message.includes('different contents'));
-        if (isUsual || this.#isAmbiguous) record.note(this.name, `failed: ${code} ${message}`);
+        // What cannot be read for the moment is not known to be what was asked for.
+        const isUnread = code === 'TARGET_EXISTS' && (record.counts.get('failed read') ?? 0) > 0;
+        if (isUsual || this.#isAmbiguous || isUnread) record.note(this.name, `failed: ${code} ${message}`);
         else this.#breaks(`failed: ${code} ${message}`);
       },
     };
