@@ -46,6 +46,18 @@ describe('a folder', () => {
     }
   });
 
+  test('MP7: whose manifest nobody gives is not saved as the file of its index', async () => {
+    const large = Object.fromEntries(Array.from({ length: 6000 }, (_, at) => [`${'name'.repeat(20)} ${at}`, Buffer.alloc(0)]));
+    for (const one of [folder, testFolder('my folder', large)]) {
+      const error = await bench.failure(bench.fetch(one.index, [await bench.peer(one.all, { isBare: true })]));
+      expect(error).toMatchObject({ code: 'NOT_FOUND', message: expect.stringContaining('is a folder') });
+      expect(await bench.list()).toEqual([]);
+    }
+    // What is left does not keep the whole from coming.
+    await bench.fetch(folder.index, [await bench.peer(folder.all)]);
+    await expectFiles();
+  });
+
   test('keeps its times to the millisecond, so that what is shared from here has the same root', async () => {
     for (const mtimeMs of [0, 1, 999, 1_795_260_924_316, 1_795_260_924_323, 4_102_444_800_007]) {
       const timed = testFolder(`at ${mtimeMs}`, { x: Buffer.from('x') }, { mtimeMs });

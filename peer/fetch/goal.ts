@@ -8,6 +8,7 @@ import type { FileName } from '../../common/core/file-name.js';
 import { HASH_BYTES } from '../../common/core/hash.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
 import type { ContentRoot } from '../../common/core/root.js';
+import { readWholeFile } from '../../common/node/disk-work.js';
 import { hashFileRoot } from '../hash/file-root.js';
 import type { PartCheck } from '../store/part-check.js';
 import { partPaths } from '../store/part-paths.js';
@@ -26,6 +27,9 @@ import { checkFreeSpace, inspectTarget } from './target.js';
 
 /** Milliseconds between two events that tell how far a check is: it goes through a fast disk in hundreds of steps a second. */
 const CHECK_PROGRESS_MS = 250;
+
+/** Bytes of a file that is looked at for being a folder's index: that of some hundred thousand files. */
+const INDEX_LOOK_MAX_BYTES = 16 * 1024 * 1024;
 
 const WHAT_IS_THERE = {
   file: 'exists, is a file, and is not what you asked for',
@@ -156,6 +160,7 @@ async function fetchFrom(
     const report = await downloadGoal(session, goal, { store, had, folder, peers, isMixable, isSwarm, onLanded });
     session.phase('finish', 'making it last');
     if (hashes !== undefined && root !== undefined) await checkRoot(session, root, catalog, hashes, store);
+    if (!isFolder && !isIndex && catalog.files[0]?.hashes === undefined) await refuseFolderIndex(session, goal, store);
     const publish = () => store.publish(isOverwrite || isIndex);
     await publish().catch((error: unknown) => untilRoom(session, { error, folder, tryOut: publish }));
     await offer?.finish(goal.target);
@@ -202,6 +207,20 @@ async function checkRoot(
   if ((await hashFileRoot(pool, store.pathOf(0), sizeBytes, 'sha256')) === root) return;
   await store.discard();
   throw new ShoalError('VERIFY_FAILED', 'remote', 'What the peer sent is not what the root names; it was thrown away.');
+}
+
+/** A folder that no peer gives the manifest of looks like a file, and what its root names is its index: nobody wants that in its place. */
+async function refuseFolderIndex({ ports }: FetchSession, { root, catalog }: Goal, store: PartStore): Promise<void> {
+  if (catalog.totalBytes === 0 || catalog.totalBytes > INDEX_LOOK_MAX_BYTES) return;
+  const bytes = await readWholeFile(ports.disk, store.pathOf(0), INDEX_LOOK_MAX_BYTES);
+  const isIndex = await ports.pool.readFolder(bytes ?? new Uint8Array()).then(
+    () => true,
+    () => false,
+  );
+  if (!isIndex) return;
+  await store.discard();
+  const message = `@${root} is a folder, and no peer that answers gives its manifest. Try again when another one is there.`;
+  throw new ShoalError('NOT_FOUND', 'remote', message);
 }
 
 function result(
