@@ -42,6 +42,7 @@ export class Actor {
   /** What its command shares at the moment, by name. */
   readonly shared = new Map<string, ContentRoot>();
   #isDoneNow = false;
+  #isFetching = false;
   #isAmbiguous = false;
   #isOver = false;
 
@@ -67,6 +68,11 @@ export class Actor {
 
   get user(): User | undefined {
     return this.machine.life?.isDead === false ? this.#user : undefined;
+  }
+
+  /** Whether it serves a part of what it fetches: as long as it goes on. A command that finds nobody ends at once, and serves nothing. */
+  get isServingPart(): boolean {
+    return this.machine.isOn && !this.#isOver && this.#isFetching;
   }
 
   /** What a fetcher fetches. */
@@ -153,7 +159,7 @@ export class Actor {
   #asked({ by }: FetcherPlan): Asked {
     const goods = this.goods;
     if (goods === undefined) throw new ShoalError('INTERNAL', 'local', 'nothing to fetch');
-    this.#isDoneNow = false;
+    [this.#isDoneNow, this.#isFetching] = [false, false];
     const { name, isFolder } = goods.plan;
     if (by === 'name' && !this.#isAmbiguous) return { source: name, out: undefined };
     const root = this.#rootThere() ?? goods.roots[0];
@@ -197,6 +203,7 @@ export class Actor {
       const { doneBytes, totalBytes } = event;
       if (doneBytes < 0 || doneBytes > totalBytes) this.#breaks(`progress says ${doneBytes} of ${totalBytes} bytes`);
     } else {
+      if (event.event === 'phase') this.#isFetching = event.phase === 'fetch';
       this.#ports.record.note(this.name, JSON.stringify(event));
     }
   }

@@ -186,7 +186,7 @@ export class World {
     if (root === undefined) return false;
     const bytes = goods.bytesOf(0);
     const parts = this.actors.flatMap((other) => {
-      if (other?.goods !== goods || !other.machine.isOn || other.isOver) return [];
+      if (other?.goods !== goods || (other !== actor && !other.isServingPart)) return [];
       return other.machine.disk.peek(partPaths(other.target, root).part) ?? [];
     });
     const isCovered = (chunk: number) => {

@@ -5,7 +5,7 @@
  *
  * It decides in which order things happen and leaves each to its module. Everything it opens it closes, whatever happens.
  */
-import type { ShoalError } from '../../common/core/errors.js';
+import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import { baseName, type FileName } from '../../common/core/file-name.js';
 import { FOLDER_TYPE } from '../../common/core/folder-index.js';
 import type { Manifest } from '../../common/core/manifest.js';
@@ -20,7 +20,7 @@ import type { FetchResult } from './fetch-events.js';
 import { areHashesOf, checkEmptyFiles, folderCatalog, readFolderIndex } from './fetch-folder.js';
 import { type FetchOptions, type FetchPorts, FetchSession } from './fetch-session.js';
 import { fetchGoal, type Goal, isGoalThere, isSameFile, reportThere } from './goal.js';
-import type { KnownPeers } from './known-peers.js';
+import { KnownPeers } from './known-peers.js';
 import { type LookUpPorts, lookUp } from './look-up.js';
 import { resolveTarget } from './target.js';
 
@@ -29,7 +29,11 @@ export async function fetchContent(ports: FetchPorts, options: FetchOptions): Pr
   const session = new FetchSession(ports, options);
   try {
     session.phase('lookup', `looking up ${options.shown}`);
-    const { chosen, peers } = await lookUp(lookUpPorts(session), options.source, options.shown);
+    const found = await lookUp(lookUpPorts(session), options.source, options.shown).catch((error: unknown) =>
+      asShoalError(error),
+    );
+    if (found instanceof ShoalError) return await finishAlone(session, found);
+    const { chosen, peers } = found;
     const manifest = chosen.root === undefined ? undefined : await fetchManifest(session, chosen, chosen.root, peers);
     const goal = await findGoal(session, chosen, manifest, peers);
     const { name, root, catalog, folder, isVerified } = goal;
@@ -41,6 +45,21 @@ export async function fetchContent(ports: FetchPorts, options: FetchOptions): Pr
   } finally {
     await session.close();
   }
+}
+
+/**
+ * Nobody can be found. Where an earlier run was ended when it had every chunk of a file, but before the file got its name, nobody is
+ * needed: its journal says what the file is, and the root confirms it. Else throws `notFound`.
+ */
+async function finishAlone(session: FetchSession, notFound: ShoalError): Promise<FetchResult> {
+  const { root } = session.options.source;
+  if (root === undefined || (notFound.code !== 'NOT_FOUND' && notFound.code !== 'NETWORK')) throw notFound;
+  const chosen = { root, sizeBytes: 0, isSizeKnown: false, peers: [] };
+  const goal = await findGoal(session, chosen, undefined, new KnownPeers());
+  const { part } = partPaths(goal.target, root);
+  if (goal.catalog.files[0]?.hashes === undefined || !(await isSameFile(session, part, root, goal.catalog))) throw notFound;
+  await isGoalThere(session, goal);
+  return fetchGoal(session, goal);
 }
 
 function lookUpPorts(session: FetchSession): LookUpPorts {

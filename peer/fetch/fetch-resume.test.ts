@@ -119,6 +119,18 @@ describe('resume', () => {
     expect(await goOn()).toEqual([]);
   });
 
+  test('RS5: with every chunk there, nobody is needed; with one too few, or one that is wrong, somebody is', async () => {
+    await interrupted();
+    for (const bytes of [content.bytes.subarray(0, (CHUNKS - 1) * CHUNK_BYTES), Buffer.alloc(content.bytes.length)]) {
+      await writeFile(parts().part, bytes);
+      expect(await bench.failure(bench.fetch(content, []))).toMatchObject({ code: 'NOT_FOUND' });
+    }
+    await writeFile(parts().part, content.bytes);
+    expect(await bench.fetch(content, [])).toMatchObject({ verified: true, fetchedBytes: 0 });
+    expect(Buffer.compare(await bench.read('file.bin'), content.bytes)).toBe(0);
+    expect(await bench.list()).toEqual(['file.bin']);
+  });
+
   test('another content under the same name does not touch it', async () => {
     await interrupted();
     const other = testContent(seededBytes(3 * CHUNK_BYTES, 8));
