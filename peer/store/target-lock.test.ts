@@ -108,6 +108,10 @@ describe('target lock', () => {
     await writeFile(join(folder, `.${key}.takeover.shoal-lock`), '999999999 1');
     await (await TargetLock.take(realStorage, path())).release();
     expect(await readdir(folder)).toEqual([]);
+    // Also where it had taken away what was stale.
+    await writeFile(join(folder, `.${key}.takeover.shoal-lock`), '999999999 1');
+    await (await TargetLock.take(realStorage, path())).release();
+    expect(await readdir(folder)).toEqual([]);
   });
 
   test('two processes: the second is refused while the first lives', async () => {

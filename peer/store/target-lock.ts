@@ -84,13 +84,15 @@ export function lockKey(path: string): string {
   return createHash('sha256').update(basename(path)).digest('hex').slice(0, KEY_CHARS);
 }
 
-/** Takes away what processes left that died while they took this lock. */
+/** Takes away what processes left that died while they took this lock. Only for who has it: nobody takes it over from one who lives. */
 async function sweep({ disk, processes }: LockPorts, path: string): Promise<void> {
   const start = `.${lockKey(path)}.`;
   for (const name of await namesIn(disk, dirname(path))) {
     if (!name.startsWith(start) || !name.endsWith(SUFFIX)) continue;
-    const [token = ''] = name.slice(start.length).split('.');
-    if (token !== TAKEOVER && !processes.isAlive(decodeURIComponent(token))) await removeIfThere(disk, join(dirname(path), name));
+    const left = join(dirname(path), name);
+    const [owner = ''] = name.slice(start.length).split('.');
+    const token = owner === TAKEOVER ? await readHolder(disk, left) : decodeURIComponent(owner);
+    if (token !== undefined && !processes.isAlive(token)) await removeIfThere(disk, left);
   }
 }
 
