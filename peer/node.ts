@@ -169,7 +169,17 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
   const openCache = () => cache.open();
   const introduction = { port, id: shelf.id };
   const mender = new Mender({ ...ports, peerDialer, pool, cache: openCache, ledger }, { trackers, introduction });
-  const scrubber = new Scrubber({ ...ports, ...shelf, pool, sharing, ledger, mender, events, note: events.note });
+  const scrubber = new Scrubber({
+    ...ports,
+    ...shelf,
+    pool,
+    cache: openCache,
+    sharing,
+    ledger,
+    mender,
+    events,
+    note: events.note,
+  });
   later.scrubber = scrubber;
   const close = async (): Promise<void> => {
     await pushing.close();

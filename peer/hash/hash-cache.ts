@@ -117,9 +117,9 @@ export class HashCache {
     if (this.#unwrittenBytes >= FLUSH_BYTES) await this.flush();
   }
 
-  /** Appends what was stored. Never throws. */
-  flush(): Promise<void> {
-    this.#writing = this.#writing.then(() => this.#append());
+  /** Appends what was stored; `isLasting`: it, and all before it, outlasts a power cut. Never throws. */
+  flush(isLasting = false): Promise<void> {
+    this.#writing = this.#writing.then(() => this.#append(isLasting));
     return this.#writing;
   }
 
@@ -214,16 +214,17 @@ export class HashCache {
     this.#block = { at: 0, bytes: new Uint8Array(0) };
   }
 
-  async #append(): Promise<void> {
+  async #append(isLasting: boolean): Promise<void> {
     const records = this.#unwritten;
     this.#unwritten = [];
     this.#unwrittenBytes = 0;
-    if (records.length === 0 || this.#isBroken) return;
+    if ((records.length === 0 && !isLasting) || this.#isBroken) return;
     try {
       // Opened by name each time: another process may have put a new log there. One write, so that appends do not mix.
       await withFile(this.#ports.disk, this.#path, 'append', async (log) => {
         const bytes = Buffer.concat(records.map((record) => record.frame));
         await log.append(bytes);
+        if (isLasting) await log.sync();
         const [written, read] = [await log.status(), await this.#log?.status()];
         if (written.ino !== read?.ino) return;
         // Right unless another process appended in between; then the look-up finds something else there, and nothing is lost.
@@ -233,6 +234,7 @@ export class HashCache {
           at += frame.length;
         }
       });
+      if (isLasting) await this.#ports.disk.syncFolder(this.#options.folder);
     } catch (error) {
       await this.#giveUp(error);
     }

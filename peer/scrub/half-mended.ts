@@ -65,6 +65,6 @@ async function isAsItWas(ports: HalfMendedPorts, record: DamageRecord, hashName:
   if (after === undefined) return false;
   await ledger.moved(record, after);
   await cache.store(after, hashName, hashes);
-  await cache.flush();
+  await cache.flush(true);
   return true;
 }

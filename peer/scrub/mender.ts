@@ -69,7 +69,7 @@ export class Mender {
       const moved = async (before: FileIdentity) => {
         const cache = await this.#ports.cache();
         await cache.store(source.identity, manifest.hashName, manifest.hashes);
-        await cache.flush();
+        await cache.flush(true);
         await ledger.moved({ path: source.path, identity: before }, source.identity);
       };
       const file = await MendFile.open({ disk, pool, moved }, work.content);

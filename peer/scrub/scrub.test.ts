@@ -7,7 +7,7 @@ import { realDisk } from '../../common/node/disk.js';
 import type { Disk, DiskFile } from '../../common/ports/disk.js';
 import type { Hasher } from '../hash/hasher.js';
 import type { PeerNode } from '../node.js';
-import { rememberedBy, ScrubBench } from '../testkit/scrub-bench.js';
+import { LONG_AGO_S, rememberedBy, ScrubBench } from '../testkit/scrub-bench.js';
 import { seededBytes, testContent } from '../testkit/test-content.js';
 import { until } from '../testkit/until.js';
 import { watchedHasher } from '../testkit/watched-hasher.js';
@@ -219,6 +219,22 @@ describe('a scrub', () => {
     const turn = async () => stop.abort(new Error('enough'));
     await expect(bench.scrub(node, { turn, signal: stop.signal })).rejects.toThrow('enough');
   });
+});
+
+test('CR5, FS7: what was found damaged stays so after a start, also of a file that was hashed just after it was written', async () => {
+  const ledger = new DamageLedger();
+  let nowMs = LONG_AGO_S * 1000 + 500;
+  const [node, path] = await sharing('node', content, { damage: ledger, epochNowMs: () => nowMs });
+  nowMs = Date.UTC(2025, 0, 1);
+  await bench.damage(path, 17 * CHUNK_BYTES + 7);
+  expect((await bench.scrub(node)).watched).toEqual(['x 17 bytes']);
+  await bench.close(node);
+  const again = await bench.node('node', { damage: rememberedBy(ledger) });
+  await again.settleHalfMended();
+  await again.share([path]);
+  expect(again.shares()).toMatchObject([{ root: content.root }]);
+  expect(await bench.asked(again, chunk(17))).toMatch(/^ERR NOT_FOUND /);
+  expect((await bench.scrub(again)).watched).toEqual(['x 17 bytes']);
 });
 
 describe('after a process that ended while it mended', () => {

@@ -11,6 +11,8 @@ import { asShoalError, type ShoalError } from '../../common/core/errors.js';
 import { CHUNK_BYTES } from '../../common/core/limits.js';
 import type { ContentRoot } from '../../common/core/root.js';
 import type { Clock } from '../../common/ports/clock.js';
+import type { FileIdentity } from '../hash/file-identity.js';
+import type { HashCache } from '../hash/hash-cache.js';
 import type { Hasher } from '../hash/hasher.js';
 import type { ShareIndex } from '../share/share-index.js';
 import type { SharedContent } from '../share/shared-content.js';
@@ -78,6 +80,7 @@ export interface ScrubReport {
 export interface ScrubberPorts {
   readonly clock: Clock;
   readonly pool: Pick<Hasher, 'hash'>;
+  readonly cache: () => Promise<Pick<HashCache, 'lookup' | 'store' | 'flush'>>;
   readonly index: Pick<ShareIndex, 'contents' | 'find'>;
   readonly sharing: Pick<Sharing, 'mark' | 'withdraw'>;
   readonly ledger: DamageLedger;
@@ -90,6 +93,8 @@ type Counts = { -readonly [Key in keyof ScrubReport]: ScrubReport[Key] };
 
 export class Scrubber {
   readonly #ports: ScrubberPorts;
+  /** The last state of a damaged file whose hashes were seen to be in the cache. */
+  #remembered: FileIdentity | undefined;
 
   constructor(ports: ScrubberPorts) {
     this.#ports = ports;
@@ -181,8 +186,21 @@ export class Scrubber {
       const bad = new Set(result.damaged.map(({ chunkIndex }) => chunkIndex));
       for (let chunkIndex = first; chunkIndex < end; chunkIndex += 1)
         if (!content.holding.has(chunkIndex) && !bad.has(chunkIndex)) this.#good(content, chunkIndex);
+      if (bad.size > 0) await this.#remember(content);
       return result;
     }
+  }
+
+  /**
+   * A damaged file is known after a start by the hashes that it had. They are not in the cache where it was hashed just after it was
+   * written, or came from a fetch; it would be hashed and shared as it lies there, damage and all.
+   */
+  async #remember({ source: { identity }, manifest: { hashName, hashes } }: FileContent): Promise<void> {
+    if (this.#remembered === identity) return;
+    this.#remembered = identity;
+    const cache = await this.#ports.cache();
+    if ((await cache.lookup(identity, hashName)) === undefined) await cache.store(identity, hashName, hashes);
+    await cache.flush(true);
   }
 
   #found(content: FileContent, chunk: DamagedChunk): void {

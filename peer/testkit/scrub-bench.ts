@@ -20,7 +20,7 @@ import { RawClient } from './raw-client.js';
 import { ScriptedTracker, yes } from './scripted-tracker.js';
 
 /** Long ago, and a whole number of milliseconds: such a file gets its very state back when it is mended. */
-const LONG_AGO_S = 1_600_000_000;
+export const LONG_AGO_S = 1_600_000_000;
 
 export interface ScrubNodeOptions {
   readonly hasher?: (hasher: Hasher) => Hasher;
@@ -29,6 +29,8 @@ export interface ScrubNodeOptions {
   readonly isFolderOnly?: boolean;
   /** Whether every other process is dead: that of a node before is this very one. */
   readonly isAlone?: boolean;
+  /** The time of day; left out, the real one. */
+  readonly epochNowMs?: () => number;
 }
 
 export class ScrubBench {
@@ -61,10 +63,8 @@ export class ScrubBench {
     return this.#tracker;
   }
 
-  async node(
-    name: string,
-    { hasher = (real) => real, disk = realDisk, damage, isFolderOnly = false, isAlone = false }: ScrubNodeOptions = {},
-  ): Promise<PeerNode> {
+  async node(name: string, options: ScrubNodeOptions = {}): Promise<PeerNode> {
+    const { hasher = (real) => real, disk = realDisk, damage, isFolderOnly = false, isAlone = false } = options;
     const events = silentEvents({
       damaged: ({ name: of }, { chunkIndex, reason }) => this.told.push(`${name}: ${of} ${chunkIndex} ${reason}`),
       mended: ({ name: of }, chunkIndex) => this.told.push(`${name}: ${of} ${chunkIndex} mended`),
@@ -80,7 +80,7 @@ export class ScrubBench {
         listener: tcpListener,
         clock: this.clock,
         random: realRandom,
-        epochNowMs,
+        epochNowMs: options.epochNowMs ?? epochNowMs,
       },
       {
         host: '127.0.0.1',
