@@ -1,6 +1,6 @@
 /** `peer verify --all`, by the built commands: damage that a disk did is found, told, not served, and mended from another peer. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readFile, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, open, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { isFile, Workshop } from '../../common/testkit/spawned-command.js';
 
@@ -105,6 +105,25 @@ describe('peer verify --all', () => {
     await writeFile(shop.path('data.bin'), bytes);
     await utimes(shop.path('data.bin'), LONG_AGO_S, LONG_AGO_S);
     expect((await verify()).code).toBe(0);
+  });
+
+  test('FS11: what is kept and gone is not as it was shared: 32', async () => {
+    const { process } = await serve();
+    await writeFile(shop.path('kept.bin'), 'kept');
+    expect((await shop.run('peer', ['share', 'kept.bin', '--stay'])).code).toBe(0);
+    process.kill('SIGTERM');
+    await process.ended;
+    await rm(shop.path('kept.bin'));
+    const again = await serve();
+    await again.process.waitFor(/kept\.bin" is kept and cannot be shared now/, true);
+    expect(await verify()).toEqual({
+      code: 32,
+      stderr: 'peer: Not all that is shared is as it was.\n',
+      lines: [
+        expect.stringMatching(/kept\.bin" could not be checked: it is gone, or not to be read\.$/),
+        '1 file (1.5 MiB) read again: nothing is damaged, 1 not readable.',
+      ],
+    });
   });
 
   test('needs a running peer, and flags that fit', async () => {

@@ -169,6 +169,21 @@ describe('a scrub', () => {
     expect(await readFile(path, 'utf8')).toBe('an edit');
   });
 
+  test('FS11: a file that others than the scrub saw to be edited is told of too, and not passed over as whole', async () => {
+    const [node] = await sharing('node');
+    const other = await bench.file('node/z', small.bytes);
+    await node.share([other]);
+    let edited: Promise<void> | undefined;
+    const turn = async () => {
+      edited ??= writeFile(other, 'an edit');
+      await edited;
+      await until('it is not served', () => bench.told.includes('node: z changed'));
+    };
+    const { report, watched } = await bench.scrub(node, { turn });
+    expect(watched).toEqual(['z changed']);
+    expect(report).toMatchObject({ fileCount: 2, readBytes: content.bytes.length, changedCount: 1 });
+  });
+
   test('FS11: an edit between the finding and the writing is left alone', async () => {
     const ledger = new DamageLedger();
     const [node, path] = await sharing('node', small, { damage: ledger });

@@ -146,9 +146,15 @@ export class Scrubber {
     const { clock } = this.#ports;
     const { watcher, signal, turn } = options;
     const all: number[] = [];
-    for (let first = firstChunk; this.#isServed(content); ) {
+    for (let first = firstChunk; ; ) {
       const end = runEnd(content, first);
       if (end <= first) break;
+      if (!this.#isServed(content)) {
+        // Somebody else saw it first; whatever has its name now was hashed just then.
+        counts.changedCount += 1;
+        watcher.changed?.(content);
+        break;
+      }
       const startMs = clock.nowMs();
       await turn?.();
       signal.throwIfAborted();

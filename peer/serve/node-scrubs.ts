@@ -6,6 +6,7 @@ import type { Clock } from '../../common/ports/clock.js';
 import type { PeerNode } from '../node.js';
 import type { FileContent } from '../scrub/damage-ledger.js';
 import type { ScrubReport, ScrubWatcher } from '../scrub/scrubber.js';
+import type { SharePlace } from '../share/share-place.js';
 import type { Json, ScrubRequest } from './control-protocol.js';
 import type { ControlSession } from './control-server.js';
 
@@ -34,15 +35,20 @@ export function damageText({ path, chunk, offset }: ToldChunk, reason: string): 
   return `"${path}" ${what} at byte ${offset} (chunk ${chunk}).`;
 }
 
+export interface NodeScrubsPorts {
+  readonly node: Pick<PeerNode, 'scrub'>;
+  readonly clock: Clock;
+  /** What is to be shared, and is not there. */
+  readonly missing: () => readonly SharePlace[];
+}
+
 /** Runs one for each command at most. */
 export class NodeScrubs {
-  readonly #node: Pick<PeerNode, 'scrub'>;
-  readonly #clock: Clock;
+  readonly #ports: NodeScrubsPorts;
   #isRunning = false;
 
-  constructor(node: Pick<PeerNode, 'scrub'>, clock: Clock) {
-    this.#node = node;
-    this.#clock = clock;
+  constructor(ports: NodeScrubsPorts) {
+    this.#ports = ports;
   }
 
   get isRunning(): boolean {
@@ -55,9 +61,13 @@ export class NodeScrubs {
       throw new ShoalError('BUSY', 'local', 'The running peer checks what it shares for another command already.');
     this.#isRunning = true;
     try {
-      const watcher = sender(this.#clock, session.event);
+      const { node, clock, missing } = this.#ports;
+      const watcher = sender(clock, session.event);
       const how = { isRepair, bytesPerSecond: bytesPerSecond ?? undefined, watcher, signal: session.signal };
-      return { ...(await this.#node.scrub(how)) };
+      const report = await node.scrub(how);
+      const gone = missing();
+      for (const { name, path } of gone) session.event({ scrub: 'failed', name, path, message: 'it is gone, or not to be read' });
+      return { ...report, failedCount: report.failedCount + gone.length };
     } finally {
       this.#isRunning = false;
     }

@@ -110,7 +110,7 @@ export class ServingNode implements ControlDesk {
       keep: (result) => this.#keep(result),
       fetched: ({ name, path }) => board.note(`"${name}" was fetched to ${path} for a command.`),
     });
-    this.#scrubs = new NodeScrubs(node, clock);
+    this.#scrubs = new NodeScrubs({ node, clock, missing: () => (this.#isBegun ? this.#owners.missing : []) });
     const scrubPorts = {
       ...parts,
       note,

@@ -3,10 +3,12 @@ import { resolve } from 'node:path';
 import { beforeEach, expect, test } from '@jest/globals';
 import { ShoalError } from '../../common/core/errors.js';
 import { parseFileName } from '../../common/core/file-name.js';
+import type { ContentRoot } from '../../common/core/root.js';
 import type { ShareListing } from '../share/share-place.js';
 import { ShareOwners } from './share-owners.js';
 
 const silent = { scanned: () => undefined, hashed: () => undefined, note: () => undefined };
+const ROOT = 'a'.repeat(64) as ContentRoot;
 const [one, two] = [resolve('/data/one'), resolve('/data/two')];
 
 let shared: Map<string, ShareListing>;
@@ -20,7 +22,7 @@ let gate: Promise<void>;
 
 function listing(path: string): ShareListing {
   const name = parseFileName(path.split('/').at(-1) ?? '');
-  return { kind: 'file', path, name, root: undefined, sizeBytes: 1, fileCount: 1 };
+  return { kind: 'file', path, name, root: missing.has(path) ? undefined : ROOT, sizeBytes: 1, fileCount: 1 };
 }
 
 function open(kept: readonly string[] = []): ShareOwners {
@@ -113,10 +115,20 @@ test('after a start all is shared again; what is missing is told, and stays kept
   expect(paths()).toEqual([one]);
   expect(notes).toEqual([expect.stringContaining(two)]);
   expect(owners.kept).toHaveLength(2);
+  expect(owners.missing.map(({ path }) => path)).toEqual([two]);
   expect(await owners.unshare({ name: 'two', path: '/elsewhere/two' })).toEqual(['two']);
   expect(await owners.unshare({ name: one, path: one })).toEqual(['one']);
   expect({ paths: paths(), kept: owners.kept, saved: saved.at(-1) }).toEqual({ paths: [], kept: [], saved: '' });
   await expect(owners.unshare({ name: 'one', path: one })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});
+
+test('FS11: what is kept and served no longer, since its file is gone, is missing', async () => {
+  open([two, one]);
+  await owners.restore();
+  expect(owners.missing).toEqual([]);
+  missing.add(one);
+  shared.set(one, listing(one));
+  expect(owners.missing.map(({ path }) => path)).toEqual([one]);
 });
 
 test('what is taken back while the start hashes it, or what comes before it, is not shared', async () => {

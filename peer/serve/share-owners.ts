@@ -42,6 +42,12 @@ export class ShareOwners {
     return [...this.#kept.values()];
   }
 
+  /** What is kept, and nothing is served of: it is gone, or cannot be read. Before `restore` has resolved, also what comes yet. */
+  get missing(): readonly SharePlace[] {
+    const served = new Set(this.#ports.node.shares().flatMap(({ name, root }) => (root === undefined ? [] : [name])));
+    return this.kept.filter(({ name }) => !served.has(name));
+  }
+
   isKept(name: string): boolean {
     return this.#kept.has(name);
   }
