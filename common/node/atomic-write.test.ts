@@ -1,9 +1,9 @@
 /** Replacing a file as a whole, on a real file system. */
 import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { removeLeftovers, writeFileAtomic } from './atomic-write.js';
+import { freshName, removeLeftovers, writeFileAtomic } from './atomic-write.js';
 import { realDisk } from './disk.js';
 import { realProcesses } from './processes.js';
 
@@ -43,10 +43,11 @@ test('what cannot be written leaves the old text and no leftovers', async () => 
   expect(await readdir(folder)).toEqual(['state']);
 });
 
-test('what a killed writer left is removed, and nothing else', async () => {
-  await writeFile(join(folder, 'state.4711.new'), 'half');
-  await writeFile(join(folder, 'other.4711.new'), 'not ours');
-  await writeFile(join(folder, 'state'), 'whole');
-  await removeLeftovers(realDisk, join(folder, 'state'));
-  expect((await readdir(folder)).sort()).toEqual(['other.4711.new', 'state']);
+test('CR5: what a killed writer left is removed, and nothing else', async () => {
+  const own = basename(freshName(realProcesses, join(folder, 'state')));
+  const names = [own, 'other.1%201.new', 'state.1%201.new', 'state.4711.new', 'state.%.new', 'state'];
+  for (const name of names) await writeFile(join(folder, name), 'half');
+  const processes = { isAlive: (token: string) => token === realProcesses.token };
+  await removeLeftovers({ disk: realDisk, processes }, join(folder, 'state'));
+  expect((await readdir(folder)).sort()).toEqual(['other.1%201.new', 'state', own].sort());
 });

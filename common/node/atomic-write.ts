@@ -17,9 +17,14 @@ export interface AtomicWritePorts {
   readonly processes: Pick<Processes, 'token'>;
 }
 
+export interface LeftoverPorts {
+  readonly disk: Pick<Disk, 'list' | 'remove'>;
+  readonly processes: Pick<Processes, 'isAlive'>;
+}
+
 /** The name beside `path` under which this process, and no other, makes what comes in its place. */
 export function freshName(processes: AtomicWritePorts['processes'], path: string): string {
-  return `${path}.${processes.token.split(' ')[0]}${SUFFIX}`;
+  return `${path}.${encodeURIComponent(processes.token)}${SUFFIX}`;
 }
 
 /** Writes `text` to `path`, readable by its user alone. One write of a path at a time. Throws as the file system does; then the old text stays. */
@@ -43,10 +48,21 @@ export async function writeFileAtomic({ disk, processes }: AtomicWritePorts, pat
   await disk.syncFolder(dirname(path));
 }
 
-/** Removes what writers of `path` left that were killed. Only while nobody writes it. */
-export async function removeLeftovers(disk: Pick<Disk, 'list' | 'remove'>, path: string): Promise<void> {
-  const isLeft = (name: string) => name.startsWith(`${basename(path)}.`) && name.endsWith(SUFFIX);
-  for (const name of (await namesIn(disk, dirname(path)).catch(() => [])).filter(isLeft)) {
-    await removeIfThere(disk, join(dirname(path), name));
+/** Removes what writers of `path` left that were killed; what those write that live is left alone. */
+export async function removeLeftovers({ disk, processes }: LeftoverPorts, path: string): Promise<void> {
+  const start = `${basename(path)}.`;
+  for (const name of await namesIn(disk, dirname(path)).catch(() => [])) {
+    if (!name.startsWith(start) || !name.endsWith(SUFFIX)) continue;
+    const token = decodedOf(name.slice(start.length, -SUFFIX.length));
+    if (!processes.isAlive(token)) await removeIfThere(disk, join(dirname(path), name));
+  }
+}
+
+/** What is no encoded token names no process. */
+function decodedOf(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return '';
   }
 }

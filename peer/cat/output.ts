@@ -8,7 +8,11 @@ import type { StoragePorts } from '../storage-ports.js';
 import { diskError } from '../store/disk-error.js';
 import { partPaths } from '../store/part-paths.js';
 import { nameFile, refuseIfThere } from '../store/publish.js';
+import { TargetLock } from '../store/target-lock.js';
 import type { ByteSink } from './cat-content.js';
+
+/** In place of a root: what is written may be a part of a content. */
+const KEY = 'cat';
 
 export interface Output extends ByteSink {
   /** All is written. */
@@ -30,7 +34,7 @@ export class StreamOutput implements Output {
       this.#stream.write(bytes, (error) => {
         if (error === undefined || error === null) resolve(true);
         else if (['EPIPE', 'ECONNRESET', 'ERR_STREAM_DESTROYED'].includes(systemCode(error) ?? '')) resolve(false);
-        else reject(diskError(error, 'the output'));
+        else reject(writeError(error, 'the output'));
       });
     });
   }
@@ -41,39 +45,57 @@ export class StreamOutput implements Output {
 }
 
 /**
- * A file that gets its name when it is finished. Throws `TARGET_EXISTS` where something has that name, unless it is to be overwritten;
- * `USAGE` or `DENIED` where it cannot be there.
+ * A file that gets its name when it is finished. What one that was killed left is taken away first. Throws `TARGET_EXISTS` where
+ * something has that name, unless it is to be overwritten, and while another process writes it; `USAGE` or `DENIED` where it cannot be there.
  */
 export async function openFileOutput(
-  { disk, processes }: Pick<StoragePorts, 'disk' | 'processes'>,
+  ports: Pick<StoragePorts, 'disk' | 'processes'>,
   out: string,
   baseName: string,
   isOverwrite: boolean,
 ): Promise<Output> {
+  const { disk } = ports;
   const target = await resolveTarget(disk, { out, directory: undefined, baseName });
   if (!isOverwrite) await refuseIfThere(disk, target);
-  const { part } = partPaths(target, `cat${processes.token.split(' ')[0]}`);
+  const { part, lock } = partPaths(target, KEY);
+  let held: TargetLock | undefined;
   try {
-    // Of a process that had this number before.
+    held = await TargetLock.take(ports, lock, (id) => beingWritten(target, id));
     await removeIfThere(disk, part);
-    return new FileOutput(disk, target, part, await disk.open(part, 'create-new'), isOverwrite);
+    return new FileOutput(disk, held, { target, part, isOverwrite }, await disk.open(part, 'create-new'));
   } catch (error) {
+    await held?.release().catch(() => undefined);
     throw diskError(error, target);
   }
 }
 
+/** Nothing is kept that a later run could go on with. */
+function writeError(error: unknown, target: string): ShoalError {
+  const shoal = diskError(error, target);
+  if (shoal.code !== 'DISK_FULL') return shoal;
+  return new ShoalError('DISK_FULL', 'environment', `No space left for ${target}; free some first.`, error);
+}
+
+function beingWritten(target: string, id: string): ShoalError {
+  return new ShoalError('TARGET_EXISTS', 'local', `Process ${id} is writing ${target} already; wait for it, or end it.`);
+}
+
+interface OutputPlace {
+  readonly target: string;
+  readonly part: string;
+  readonly isOverwrite: boolean;
+}
+
 class FileOutput implements Output {
   readonly #disk: Disk;
-  readonly #target: string;
-  readonly #part: string;
+  readonly #lock: TargetLock;
+  readonly #place: OutputPlace;
   readonly #file: DiskFile;
-  readonly #isOverwrite: boolean;
   #writtenBytes = 0;
   #isClosed = false;
 
-  constructor(disk: Disk, target: string, part: string, file: DiskFile, isOverwrite: boolean) {
-    this.#disk = disk;
-    [this.#target, this.#part, this.#file, this.#isOverwrite] = [target, part, file, isOverwrite];
+  constructor(disk: Disk, lock: TargetLock, place: OutputPlace, file: DiskFile) {
+    [this.#disk, this.#lock, this.#place, this.#file] = [disk, lock, place, file];
   }
 
   async write(bytes: Uint8Array): Promise<boolean> {
@@ -82,19 +104,18 @@ class FileOutput implements Output {
       this.#writtenBytes += bytes.length;
       return true;
     } catch (error) {
-      const shoal = diskError(error, this.#target);
-      if (shoal.code !== 'DISK_FULL') throw shoal;
-      throw new ShoalError('DISK_FULL', 'environment', `No space left for ${this.#target}; free some first.`, error);
+      throw writeError(error, this.#place.target);
     }
   }
 
   async finish(): Promise<void> {
+    const { target, part, isOverwrite } = this.#place;
     try {
       await this.#file.sync();
-      await nameFile(this.#disk, this.#part, this.#target, this.#isOverwrite);
-      await this.#disk.syncFolder(dirname(this.#target));
+      await nameFile(this.#disk, part, target, isOverwrite);
+      await this.#disk.syncFolder(dirname(target));
     } catch (error) {
-      throw diskError(error, this.#target);
+      throw diskError(error, target);
     }
   }
 
@@ -102,6 +123,7 @@ class FileOutput implements Output {
     if (this.#isClosed) return;
     this.#isClosed = true;
     await this.#file.close();
-    await removeIfThere(this.#disk, this.#part);
+    await removeIfThere(this.#disk, this.#place.part);
+    await this.#lock.release();
   }
 }

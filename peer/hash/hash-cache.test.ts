@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { appendFile, chmod, mkdtemp, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { appendFile, chmod, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { HASH_BYTES } from '../../common/core/hash.js';
 import { CHUNK_BYTES, HASH_CACHE_SETTLE_MS } from '../../common/core/limits.js';
+import { freshName } from '../../common/node/atomic-write.js';
 import { realDisk } from '../../common/node/disk.js';
 import { realProcesses } from '../../common/node/processes.js';
 import { SimClock } from '../../common/sim/sim-clock.js';
@@ -51,6 +52,15 @@ describe('hash cache', () => {
     await cache.close();
     expect([mount.openCount, disk.names('/cache')]).toEqual([0, []]);
     expect(notes).toEqual([expect.stringContaining('is not used')]);
+  });
+
+  test('CR5: a new log that a killed process had not finished is removed', async () => {
+    const nobody = { token: '1 1', isAlive: () => false };
+    await writeFile(freshName(nobody, logPath()), randomBytes(1000));
+    await writeFile(freshName(realProcesses, logPath()), randomBytes(1000));
+    await (await openCache()).close();
+    expect(await readdir(folder)).toEqual(['hashes.log']);
+    expect(notes).toEqual([]);
   });
 
   test('gives back what an earlier run stored, and nothing for another state of the file or another hash', async () => {

@@ -18,10 +18,11 @@ import {
   hasLogHead,
   LOG_HEAD_BYTES,
 } from '../../common/core/record-log.js';
-import { type AtomicWritePorts, freshName } from '../../common/node/atomic-write.js';
+import { freshName, removeLeftovers } from '../../common/node/atomic-write.js';
 import { makeFolders, removeIfThere, withFile } from '../../common/node/disk-work.js';
 import { hashFunction } from '../../common/node/hash.js';
 import type { Disk, DiskFile } from '../../common/ports/disk.js';
+import type { Processes } from '../../common/ports/processes.js';
 import type { FileIdentity } from './file-identity.js';
 import { decodeRecord, encodeRecord, placeKey, placeOfKey, recordKey } from './hash-record.js';
 
@@ -42,7 +43,7 @@ const checksum = hashFunction('blake3');
 
 export interface HashCachePorts {
   readonly disk: Disk;
-  readonly processes: AtomicWritePorts['processes'];
+  readonly processes: Processes;
   /** Milliseconds since 1970. */
   readonly epochNowMs: () => number;
 }
@@ -134,6 +135,7 @@ export class HashCache {
   async #load(): Promise<void> {
     const { disk } = this.#ports;
     await makeFolders(disk, this.#options.folder, 0o700);
+    await removeLeftovers(this.#ports, this.#path);
     const log = await this.#openLog();
     this.#log = log;
     const head = new Uint8Array(LOG_HEAD_BYTES);

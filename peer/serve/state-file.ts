@@ -40,7 +40,7 @@ export class StateFile {
     const made = await makeFolders(disk, folder, 0o700).catch((error: unknown) => refuse(folder, error));
     // What is saved in a folder lasts no longer than the folder's own name.
     for (const one of made) await disk.syncFolder(dirname(one)).catch((error: unknown) => refuse(one, error));
-    await removeLeftovers(disk, path);
+    await removeLeftovers(ports, path);
     const file = new StateFile(ports, path);
     const found = await readState(disk, path);
     if (found.kind === 'state') return { file, state: found.state };
