@@ -184,6 +184,7 @@ export async function createNode(ports: NodePorts, options: NodeOptions): Promis
   const close = async (): Promise<void> => {
     await pushing.close();
     sharing.close();
+    scrubber.secondLooks.close();
     await announcer.close();
     await pool.close();
     await cache.close();

@@ -22,6 +22,7 @@ import { type CheckResult, checkChunks, type DamagedChunk, runEnd } from './chun
 import type { DamageLedger, FileContent } from './damage-ledger.js';
 import type { Mender } from './mender.js';
 import { Pace } from './pace.js';
+import { SecondLooks } from './second-looks.js';
 import { wait } from './wait.js';
 
 /** Where a scrub is: the chunk that is next. */
@@ -95,9 +96,15 @@ export class Scrubber {
   readonly #ports: ScrubberPorts;
   /** The last state of a damaged file whose hashes were seen to be in the cache. */
   #remembered: FileIdentity | undefined;
+  /** To be closed with the node. */
+  readonly secondLooks: SecondLooks;
 
   constructor(ports: ScrubberPorts) {
     this.#ports = ports;
+    this.secondLooks = new SecondLooks(
+      ports.clock,
+      async ({ content, chunkIndex }) => (await this.#unreadable(content, chunkIndex, chunkIndex + 1)).length > 0,
+    );
   }
 
   /** Reads every shared file once. Throws the signal's reason, and what `Hasher.hash` does. */
@@ -122,11 +129,24 @@ export class Scrubber {
     return counts;
   }
 
-  /** Somebody wanted these bytes, and the disk did not give them: what is damaged of them is served no longer. Never throws. */
+  /** Somebody wanted bytes that the disk did not give: what is damaged of them is not served until it was read. Never throws. */
   async suspect(content: SharedContent, { offset, lengthBytes }: ByteSpan): Promise<void> {
-    if (!isFile(content) || !this.#isServed(content)) return;
+    if (!isFile(content)) return;
     const [first, end] = [Math.floor(offset / CHUNK_BYTES), Math.ceil((offset + lengthBytes) / CHUNK_BYTES)];
-    await this.#checkRun(content, first, end).catch((error: unknown) => this.#ports.note(asShoalError(error).message));
+    for (const chunkIndex of await this.#unreadable(content, first, end)) this.secondLooks.add(content, chunkIndex);
+  }
+
+  /** Checks chunks that the disk may not give; returns those that it does not. Never throws. */
+  async #unreadable(content: FileContent, first: number, end: number): Promise<readonly number[]> {
+    if (!this.#isServed(content)) return [];
+    try {
+      const result = await this.#checkRun(content, first, end);
+      if (result.kind !== 'checked') return [];
+      return result.damaged.filter(({ reason }) => reason === 'unreadable').map(({ chunkIndex }) => chunkIndex);
+    } catch (error) {
+      this.#ports.note(asShoalError(error).message);
+      return [];
+    }
   }
 
   /** What is shared from files, by name, from a place on. */

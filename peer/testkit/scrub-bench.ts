@@ -164,8 +164,7 @@ export class ScrubBench {
       });
     this.#scrubs.push(scrubbing.catch(() => undefined));
     while (!isOver && options.signal?.aborted !== true) {
-      this.clock.jump(100);
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise((resolve) => setTimeout(resolve, 5));
     }
     // One that was told to end and hangs is left behind, as by a process that was killed.
     if (!isOver) throw options.signal?.reason;
