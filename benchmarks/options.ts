@@ -41,6 +41,14 @@ export function usualSettings(values: UsualValues): UsualSettings {
   };
 }
 
+/** The whole number that an option says. Throws where it says none, or one that is not within the bounds. */
+export function numberOf(flag: string, text: string, least: number, most: number): number {
+  const value = Number(text);
+  if (text.trim() === '' || !Number.isInteger(value) || value < least || value > most)
+    throw new Error(`${flag} takes a number from ${least} to ${most}, not "${text}".`);
+  return value;
+}
+
 /** Runs `main` with the arguments of the process; a failure is one line and exit code 1. */
 export function runProgram(name: string, main: (args: readonly string[]) => Promise<void>): void {
   main(process.argv.slice(2)).then(

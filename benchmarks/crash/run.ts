@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util';
 import { formatBytes } from '../../common/core/units.js';
 import { SimRandom } from '../../common/sim/sim-random.js';
-import { runProgram } from '../options.js';
+import { numberOf, runProgram } from '../options.js';
 import { type Enumeration, enumerate, killAtRandom } from './enumerate.js';
 import { type Subject, Trials } from './trial.js';
 
@@ -33,17 +33,20 @@ runProgram('crash', async (args) => {
     },
   });
   if (values.help === true) return void process.stdout.write(USAGE);
-  const [stride, randomCount, seed, againCount] = [values.stride, values.random, values.seed, values.again].map(Number);
+  const stride = numberOf('--stride', values.stride, 1, 1000);
+  const randomCount = numberOf('--random', values.random, 0, 1e6);
+  const seed = numberOf('--seed', values.seed, 0, 2 ** 32 - 1);
+  const againCount = numberOf('--again', values.again, 0, 10_000);
   const trials = await Trials.open();
   try {
     for (const subject of SUBJECTS) print('each point', await enumerate(trials, subject, 1, stride));
-    const random = new SimRandom(seed ?? 1);
+    const random = new SimRandom(seed);
     for (const subject of ['file', 'folder'] as const) {
-      const moments = Array.from({ length: randomCount ?? 0 }, () => random.below(LIFE_MS));
+      const moments = Array.from({ length: randomCount }, () => random.below(LIFE_MS));
       print('random', await killAtRandom(trials, subject, moments));
     }
-    if ((againCount ?? 0) > 0) {
-      const { killCount, chunkCount } = await trials.killAgainAndAgain(againCount ?? 0, 1);
+    if (againCount > 0) {
+      const { killCount, chunkCount } = await trials.killAgainAndAgain(againCount, 1);
       process.stdout.write(`again and again: ${killCount} kills, ${chunkCount} chunks sent for a file of ${againCount}\n`);
     }
   } finally {

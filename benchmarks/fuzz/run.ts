@@ -7,7 +7,7 @@
 import { readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
-import { runProgram } from '../options.js';
+import { numberOf, runProgram } from '../options.js';
 import { DECODERS, SERVERS } from './all-targets.js';
 import { entriesOf, keepEntry, keepFailure, type Verdicts, verdictOfEntry, writeVerdicts } from './corpus.js';
 import { grow } from './grow.js';
@@ -74,13 +74,6 @@ function targetsOf(only: readonly string[] | undefined): Target[] {
   const unknown = only?.find((name) => !TARGETS.some((target) => target.name === name));
   if (unknown !== undefined) throw new Error(`There is no target "${unknown}"; --help names them.`);
   return TARGETS.filter(({ name }) => only?.includes(name) ?? true);
-}
-
-function numberOf(flag: string, text: string, least: number, most: number): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isInteger(value) || value < least || value > most)
-    throw new Error(`${flag} takes a number from ${least} to ${most}, not "${text}".`);
-  return value;
 }
 
 function leaks(report: WorkerReport | undefined): Find[] {

@@ -1,12 +1,7 @@
-/**
- * `npm run sim`: seeds of the simulation, on all cores.
- *
- *     npm run sim -- --seeds 1000 [--from 1]      so many seeds; the last line counts, and each that failed is named with how to replay it
- *     npm run sim -- --seed 17 [--trace]          one seed, with all that happens in it
- *     npm run sim -- --canary all                 with each planted fault in turn: all of them must be found
- */
+/** `npm run sim`: seeds of the simulation, on all cores. */
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
+import { numberOf, runProgram } from '../options.js';
 import { CANARIES, canaryNamed } from './canaries.js';
 import { runSeed } from './seed-run.js';
 import { SeedThread } from './seed-thread.js';
@@ -19,6 +14,21 @@ const CANARY_SEEDS_COUNT = 200;
 const JOB_SEEDS_COUNT = 16;
 const FEW_SEEDS_COUNT = 4;
 
+/** Seeds after which a long run says how far it is. */
+const PROGRESS_SEEDS_COUNT = 1000;
+const SEED_MAX = 2 ** 32 - 1;
+
+const USAGE = `Usage: npm run sim -- [options]
+
+  --seeds COUNT   so many seeds; each that fails is named, with the command that replays it (default 300)
+  --from NUMBER   the first of them (default 1)
+  --seed NUMBER   one seed alone
+  --trace         with --seed: all that happens in it
+  --canary NAME   with a planted fault; "all": each in turn, and all must be found
+
+Planted faults: ${CANARIES.map(({ name }) => name).join(', ')}
+`;
+
 interface Arguments {
   readonly seeds: number;
   readonly from: number;
@@ -27,7 +37,8 @@ interface Arguments {
   readonly canary: string | undefined;
 }
 
-function readArguments(args: readonly string[]): Arguments {
+/** `undefined` where help is asked for. */
+function readArguments(args: readonly string[]): Arguments | undefined {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -36,15 +47,16 @@ function readArguments(args: readonly string[]): Arguments {
       seed: { type: 'string' },
       trace: { type: 'boolean', default: false },
       canary: { type: 'string' },
+      help: { type: 'boolean', short: 'h' },
     },
   });
-  const { seeds, from, seed, trace, canary } = values;
+  if (values.help === true) return undefined;
   return {
-    seeds: Number(seeds),
-    from: Number(from),
-    seed: seed === undefined ? undefined : Number(seed),
-    isTraced: trace,
-    canary,
+    seeds: numberOf('--seeds', values.seeds, 1, 1e9),
+    from: numberOf('--from', values.from, 0, SEED_MAX),
+    seed: values.seed === undefined ? undefined : numberOf('--seed', values.seed, 0, SEED_MAX),
+    isTraced: values.trace,
+    canary: values.canary,
   };
 }
 
@@ -77,6 +89,7 @@ async function runMany(
       next += job.count;
       for (const outcome of await thread.run(job)) {
         tally.add(outcome);
+        if (tally.seedCount % PROGRESS_SEEDS_COUNT === 0) process.stderr.write(`${tally.seedCount} of ${seeds} seeds\n`);
         if (outcome.broken.length > 0 && !isFirstEnough) process.stdout.write(tally.report(outcome));
       }
     }
@@ -97,14 +110,18 @@ async function runCanaries(from: number): Promise<boolean> {
   return areAllFound;
 }
 
-async function main(): Promise<boolean> {
-  const args = readArguments(process.argv.slice(2));
-  if (args.canary === 'all') return runCanaries(args.from);
+runProgram('sim', async (given) => {
+  const args = readArguments(given);
+  if (args === undefined) return void process.stdout.write(USAGE);
+  if (args.canary === 'all') {
+    if (!(await runCanaries(args.from))) process.exitCode = 1;
+    return;
+  }
+  // A name that is none ends it here, and not in each worker.
+  canaryNamed(args.canary);
   const startedMs = performance.now();
   const tally = args.seed === undefined ? await runMany(args, args.canary) : await runOne(args.seed, args.isTraced, args.canary);
   if (args.seed !== undefined) for (const outcome of tally.failures) process.stdout.write(tally.report(outcome));
   process.stdout.write(tally.summary((performance.now() - startedMs) / 1000));
-  return tally.failedCount === 0;
-}
-
-process.exitCode = (await main()) ? 0 : 1;
+  if (tally.failedCount > 0) process.exitCode = 1;
+});

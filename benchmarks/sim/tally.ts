@@ -2,6 +2,7 @@
 import type { SeedOutcome } from './seed-run.js';
 
 const HOUR_MS = 3_600_000;
+const LINE_CHARACTERS = 120;
 
 export class Tally {
   readonly #canary: string | undefined;
@@ -47,8 +48,19 @@ export class Tally {
     const kinds = [...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([kind, count]) => `${kind} ${count}`);
     const hours = (this.#simulatedMs / HOUR_MS).toFixed(1);
     return (
-      `${kinds.join(', ')}\n` +
-      `${this.#seedCount} seeds, ${hours} simulated hours, ${this.#eventCount} events in ${seconds.toFixed(1)} s: ${this.failedCount} failed\n`
+      `${wrapped(kinds)}\n` +
+      `${this.#seedCount} ${this.#seedCount === 1 ? 'seed' : 'seeds'}, ${hours} simulated hours, ${this.#eventCount} events in ${seconds.toFixed(1)} s: ${this.failedCount} failed\n`
     );
   }
+}
+
+/** As a list that fits a screen. */
+function wrapped(words: readonly string[]): string {
+  const lines: string[] = [];
+  for (const word of words) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + word.length + 2 <= LINE_CHARACTERS) lines[lines.length - 1] = `${last}, ${word}`;
+    else lines.push(word);
+  }
+  return lines.join(',\n');
 }

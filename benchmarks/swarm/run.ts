@@ -7,7 +7,7 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { runProgram, USUAL_OPTIONS, type UsualSettings, usualSettings } from '../options.js';
+import { numberOf, runProgram, USUAL_OPTIONS, type UsualSettings, usualSettings } from '../options.js';
 import { originOf, type ProgramUsed, reportText, type Section, saveReport, sectionText } from '../report.js';
 import { benchHostile } from './hostile.js';
 import { benchReal } from './real.js';
@@ -68,13 +68,6 @@ function settingsOf(args: readonly string[]): Settings | undefined {
     chunkCount: numberOf('--chunks', values.chunks, 2, 100_000),
     seed: numberOf('--seed', values.seed, 0, 2 ** 31),
   };
-}
-
-function numberOf(flag: string, text: string, least: number, most: number): number {
-  const value = Number(text);
-  if (text.trim() === '' || !Number.isInteger(value) || value < least || value > most)
-    throw new Error(`${flag} takes numbers from ${least} to ${most}, not "${text}".`);
-  return value;
 }
 
 async function measure(part: Part, settings: Settings): Promise<Measured> {
