@@ -2,7 +2,6 @@
 import type { CommandInput, FlagSpec } from '../common/cli/command-spec.js';
 import { SHELLS } from '../common/cli/completion.js';
 import { ShoalError } from '../common/core/errors.js';
-import { parseDurationMs } from '../common/core/units.js';
 import { LOG_LEVELS, type LogLevel } from '../common/node/log.js';
 import { parseCount } from '../common/wire/tokens.js';
 import { settleOptions, type TrackerOptions } from './create-tracker.js';
@@ -10,13 +9,24 @@ import { settleOptions, type TrackerOptions } from './create-tracker.js';
 export const TRACKER_FLAGS: readonly FlagSpec[] = [
   { name: 'host', type: 'text', value: 'address', help: 'address to listen at; :: is IPv6 and IPv4', default: '0.0.0.0' },
   { name: 'port', type: 'text', value: 'port', help: 'port to listen at; 0 takes a free one', default: '4700' },
-  { name: 'udp', type: 'switch', help: 'answer over UDP too, on the same port (the default); --no-udp answers over TCP alone' },
+  {
+    name: 'udp',
+    type: 'switch',
+    isOnByDefault: true,
+    help: 'answer over UDP too, on the same port (the default); --no-udp answers over TCP alone',
+  },
   {
     name: 'probe',
     type: 'switch',
+    isOnByDefault: true,
     help: 'ask peers that do not report their load, and drop those that do not answer (the default); --no-probe asks nobody',
   },
-  { name: 'mdns', type: 'switch', help: 'be found on the local network (the default); --no-mdns says nothing there' },
+  {
+    name: 'mdns',
+    type: 'switch',
+    isOnByDefault: true,
+    help: 'be found on the local network (the default); --no-mdns says nothing there',
+  },
   { name: 'interval', type: 'text', value: 'duration', help: 'how often peers shall tell that they are there', default: '30s' },
   { name: 'ttl', type: 'text', value: 'duration', help: 'when a silent peer is forgotten (default twice the interval: 60s)' },
   { name: 'allow-foreign', type: 'switch', help: 'let a client register other IP addresses than its own' },
@@ -83,11 +93,9 @@ export function parseLogLevel(input: CommandInput): LogLevel {
 }
 
 function duration(input: CommandInput, flag: string): number | undefined {
-  const text = input.text(flag);
-  if (text === undefined) return undefined;
-  const ms = parseDurationMs(text);
-  if (ms < 1000 || ms > 86_400_000 || ms % 1000 !== 0) {
-    throw new ShoalError('USAGE', 'local', `--${flag} must be whole seconds from 1s to 24h, not "${text}".`);
+  const ms = input.durationMs(flag);
+  if (ms !== undefined && (ms < 1000 || ms > 86_400_000 || ms % 1000 !== 0)) {
+    throw new ShoalError('USAGE', 'local', `--${flag} must be whole seconds from 1s to 24h, not "${input.text(flag)}".`);
   }
   return ms;
 }

@@ -117,7 +117,7 @@ describe('the tracker command', () => {
   test.each([
     [['--port', '70000'], '--port must be a number from 0 to 65535, not "70000"'],
     [['--port', 'x'], '--port must be a number'],
-    [['--interval', 'soon'], '"soon" is no duration'],
+    [['--interval', 'soon'], '--interval takes a duration such as 30s, 90m or 12h, not "soon"'],
     [['--interval', '1500ms'], '--interval must be whole seconds'],
     [['--interval', '60s', '--ttl', '60s'], '--ttl must be longer than --interval'],
     [['--max-entries', '0'], '--max-entries must be a number from 1'],

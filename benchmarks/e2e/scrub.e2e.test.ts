@@ -139,8 +139,9 @@ describe('peer verify --all', () => {
     expect(await stderrOf()).toMatch(/Name a file and a link or @root/);
     expect(await stderrOf('--all', 'data.bin')).toMatch(/takes no file/);
     expect(await stderrOf('data.bin', `@${'0'.repeat(64)}`, '--repair')).toMatch(/go with --all/);
-    expect(await stderrOf('--all', '--rate', '5')).toMatch(/--rate takes bytes a second/);
+    expect(await stderrOf('--all', '--rate', '5')).toMatch(/--rate takes bytes a second, 32 KiB at least/);
+    expect(await stderrOf('--all', '--rate', 'slow')).toMatch(/--rate takes bytes a second, .* not "slow"/);
     const { code, stderr } = await shop.run('peer', ['serve', '--scrub-every', 'often']);
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/no duration/)]);
+    expect([code, stderr]).toEqual([2, expect.stringMatching(/--scrub-every takes a duration/)]);
   });
 });

@@ -53,7 +53,7 @@ describe('trouble', () => {
     expectFailure(await fetch('../x', '--tracker', tracker.address), 2, /file name/);
     expectFailure(await fetch('x', '--tracker', 'a:b:c'), 2, /host:port/);
     expectFailure(await fetch('x', '--bogus'), 2, /--bogus/);
-    expectFailure(await fetch('x', '--timeout', 'soon'), 2, /duration/);
+    expectFailure(await fetch('x', '--timeout', 'soon'), 2, /--timeout takes a duration/);
     expectFailure(await shop.run('peer', ['share', shop.path('not there')]), 3, /not there/);
     expectFailure(await shop.run('peer', ['list', '--local', '--peer', '127.0.0.1:1']), 2, /one of the two/);
     // Also where nothing is taken yet, a wrong word of what is taken is told.

@@ -2,6 +2,8 @@
  * What a command is, as data. Parsing, help, environment twins, configuration keys and shell completion are all made from it, so a
  * flag that is written here exists everywhere.
  */
+import { ShoalError } from '../core/errors.js';
+import { parseDurationMs } from '../core/units.js';
 
 export interface FlagSpec {
   /** Long name without dashes: `limit-down`. The configuration key is the same, the environment twin is PREFIX_LIMIT_DOWN. */
@@ -12,6 +14,8 @@ export interface FlagSpec {
   readonly value?: string;
   readonly help: string;
   readonly default?: string;
+  /** A `switch` that holds unless `--no-name` is said, so that completion offers that too. */
+  readonly isOnByDefault?: boolean;
   /** Other names that configuration files of old use for it. */
   readonly configAliases?: readonly string[];
   /** Completion offers files. */
@@ -26,6 +30,8 @@ export interface ArgumentSpec {
   readonly isOptional?: boolean;
   readonly isVariadic?: boolean;
   readonly isPath?: boolean;
+  /** Completion offers these. */
+  readonly choices?: readonly string[];
 }
 
 export interface CommandSpec {
@@ -72,6 +78,19 @@ export class CommandInput {
   switch(name: string): boolean | undefined {
     const value = this.text(name);
     return value === undefined ? undefined : value === 'true';
+  }
+
+  /** A time such as `30s`, in milliseconds; where nobody said, that of `preset`, or `undefined`. Throws `USAGE`, which names the flag. */
+  durationMs(name: string, preset: string): number;
+  durationMs(name: string): number | undefined;
+  durationMs(name: string, preset?: string): number | undefined {
+    const text = this.text(name) ?? preset;
+    if (text === undefined) return undefined;
+    try {
+      return parseDurationMs(text);
+    } catch (error) {
+      throw new ShoalError('USAGE', 'local', `--${name} takes a duration such as 30s, 90m or 12h, not "${text}".`, error);
+    }
   }
 }
 

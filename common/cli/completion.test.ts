@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { errorCode } from '../testkit/error-code.js';
 import { sampleProgram } from '../testkit/sample-program.js';
 import type { ProgramSpec } from './command-spec.js';
-import { completionScript } from './completion.js';
+import { completionCommand, completionScript } from './completion.js';
 
 const execute = promisify(execFile);
 const many = sampleProgram(() => 0);
@@ -55,6 +55,12 @@ describe('the bash script', () => {
     expect(await offers(one, ['solo', '--tr'])).toEqual(['--tracker']);
   });
 
+  test('offers how a switch that is on is turned off, and the shells of completion', async () => {
+    expect(await offers(many, ['sample', 'fetch', '--no'])).toEqual(['--no-resume']);
+    const program: ProgramSpec = { ...many, commands: [completionCommand(() => program)] };
+    expect(await offers(program, ['sample', 'completion', ''])).toEqual(['bash', 'zsh', 'fish']);
+  });
+
   test('keeps a file name with a space in one piece', async () => {
     expect(await offers(many, ['sample', 'share', 'my'])).toEqual(['my file.bin']);
     expect(await offers(many, ['sample', 'fetch', '--out', 'my'])).toEqual(['my file.bin']);
@@ -65,5 +71,6 @@ test('zsh runs the same script, fish has its own, and another shell is refused',
   expect(completionScript(many, 'zsh')).toMatch(/^#compdef sample\n[\s\S]*_sample_complete/);
   const fish = completionScript(many, 'fish');
   expect(fish).toContain("complete -c sample -n '__fish_seen_subcommand_from fetch' -l limit-down -x -d 'most bytes a second'");
+  expect(fish).toContain('-l no-resume -d');
   expect(errorCode(() => completionScript(many, 'powershell'))).toBe('USAGE');
 });

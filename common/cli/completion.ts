@@ -24,7 +24,19 @@ export function completionScript(program: ProgramSpec, shell: string): string {
 const COMPLETE_FILES = `local IFS=$'\\n'; COMPREPLY=($(compgen -f -- "$cur"))`;
 
 function words(command: CommandSpec): string {
-  return [...flagsOf(command).map((flag) => `--${flag.name}`), '--help'].join(' ');
+  return [...flagsOf(command).flatMap(namesOf), 'help'].map((name) => `--${name}`).join(' ');
+}
+
+/** A flag as it may be written, without the dashes. */
+function namesOf({ name, isOnByDefault }: FlagSpec): readonly string[] {
+  return isOnByDefault === true ? [name, `no-${name}`] : [name];
+}
+
+/** What bash offers for the arguments that are no flags. */
+function bashArguments({ args }: CommandSpec): string {
+  const choices = args.flatMap((arg) => arg.choices ?? []);
+  if (choices.length > 0) return `      COMPREPLY=($(compgen -W "${choices.join(' ')}" -- "$cur"))`;
+  return args.some((arg) => arg.isPath) ? `      ${COMPLETE_FILES}` : '      COMPREPLY=()';
 }
 
 function valueFlags(command: CommandSpec): readonly FlagSpec[] {
@@ -43,14 +55,13 @@ function bashScript(program: ProgramSpec): string {
           : 'COMPREPLY=()';
       return `        --${flag.name}) ${reply}; return ;;`;
     });
-    const files = command.args.some((arg) => arg.isPath) ? `      ${COMPLETE_FILES}` : '      COMPREPLY=()';
     return [
       `    ${command.name === '' ? '*' : command.name})`,
       '      case "$prev" in',
       ...values,
       '      esac',
       `      if [[ "$cur" == -* ]]; then COMPREPLY=($(compgen -W "${words(command)}" -- "$cur")); return; fi`,
-      files,
+      bashArguments(command),
       '      ;;',
     ].join('\n');
   });
@@ -81,8 +92,11 @@ function fishScript(program: ProgramSpec): string {
     for (const flag of flagsOf(command)) {
       const value =
         flag.type === 'switch' ? '' : flag.choices ? ` -x -a ${quote(flag.choices.join(' '))}` : flag.isPath ? ' -r -F' : ' -x';
-      lines.push(`complete -c ${program.name}${when} -l ${flag.name}${value} -d ${quote(flag.help)}`);
+      for (const name of namesOf(flag))
+        lines.push(`complete -c ${program.name}${when} -l ${name}${value} -d ${quote(flag.help)}`);
     }
+    for (const { choices } of command.args)
+      if (choices !== undefined) lines.push(`complete -c ${program.name}${when} -f -a ${quote(choices.join(' '))}`);
     if (command.args.some((arg) => arg.isPath)) lines.push(`complete -c ${program.name}${when} -F`);
   }
   return `${lines.join('\n')}\n`;
@@ -93,7 +107,7 @@ export function completionCommand(program: () => ProgramSpec): CommandSpec {
   return {
     name: 'completion',
     summary: 'print a completion script for a shell',
-    args: [{ name: 'shell', help: SHELLS.join(', ') }],
+    args: [{ name: 'shell', help: SHELLS.join(', '), choices: SHELLS }],
     flags: [],
     examples: [`eval "$(peer completion bash)"`, 'peer completion fish > ~/.config/fish/completions/peer.fish'],
     run: async (input) => {

@@ -118,6 +118,11 @@ describe('usage', () => {
     expect(errorText).not.toMatch(/\n\s+at /);
   });
 
+  test('what was typed wrong points to the help of its command', async () => {
+    expect((await run(['fetch'])).errorText).toContain('\nTry "sample fetch --help".\n');
+    expect((await run(['fetsh'])).errorText).toContain('\nTry "sample --help".\n');
+  });
+
   test('a configuration file that is absent, or has an unknown key, is refused by name', async () => {
     const absent = await run(['fetch', 'a', '--config', join(folder, 'absent.conf')]);
     expect([absent.exitCode, absent.errorText]).toEqual([2, expect.stringContaining('absent.conf')]);
@@ -135,6 +140,7 @@ describe('usage', () => {
   test("a command's help shows its examples, its flags, their environment twins and defaults", async () => {
     const { outText } = await run(['fetch', '--help']);
     expect(outText).toContain('Examples:\n  sample fetch a.bin --tracker 192.168.1.5:4700');
+    expect(outText).toMatch(/--log <level>\s+how much to log: debug, silent/);
     expect(outText).toMatch(/--limit-down <rate>\s+most bytes a second \(default 10M\)\s+\[\$SAMPLE_LIMIT_DOWN\]/);
   });
 

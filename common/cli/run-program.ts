@@ -61,21 +61,23 @@ export async function runProgram(program: ProgramSpec, argv: readonly string[], 
     await root.parseAsync(argv, { from: 'user' });
     return exitCode;
   } catch (error) {
-    return report(program, error, outlet);
+    return report(program, error, argv, outlet);
   }
 }
 
 /** Whoever reads our output may leave (`peer fetch … | head -1`): that ends no fetch, and is no mistake of ours. */
 function passOver(): void {}
 
-function report(program: ProgramSpec, error: unknown, outlet: Outlet): number {
+function report(program: ProgramSpec, error: unknown, argv: readonly string[], outlet: Outlet): number {
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return 0;
     const text =
       error.message === '(outputHelp)' || error.code === 'commander.help'
         ? 'no command given'
         : error.message.replace(/^error: /, '');
-    outlet.error(`${program.name}: ${text}\nTry "${program.name} --help".\n`);
+    const command = program.commands.find(({ name }) => name !== '' && name === argv[0]);
+    const whole = command === undefined ? program.name : `${program.name} ${command.name}`;
+    outlet.error(`${program.name}: ${text}\nTry "${whole} --help".\n`);
     return 2;
   }
   const shoal = asShoalError(error);
@@ -98,9 +100,10 @@ function addCommand(
   }
   for (const flag of flagsOf(spec)) {
     const twin = ` [$${envName(program.envPrefix, flag.name)}]`;
+    const choices = flag.choices === undefined ? '' : `: ${flag.choices.join(', ')}`;
     const preset = flag.default === undefined ? '' : ` (default ${flag.default})`;
     const usage = flag.type === 'switch' ? `--${flag.name}` : `--${flag.name} <${flag.value ?? 'value'}>`;
-    const option = new Option(usage, `${flag.help}${preset}${twin}`);
+    const option = new Option(usage, `${flag.help}${choices}${preset}${twin}`);
     if (flag.type === 'list') option.argParser((value: string, before: string[] | undefined) => [...(before ?? []), value]);
     command.addOption(option);
     if (flag.type === 'switch') command.addOption(new Option(`--no-${flag.name}`).hideHelp());

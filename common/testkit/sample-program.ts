@@ -16,7 +16,7 @@ export function sampleProgram(onRun: (seen: Seen) => number): ProgramSpec {
     flags: [
       { name: 'tracker', type: 'list', value: 'host:port', help: 'tracker to ask', configAliases: ['trackerIP'] },
       { name: 'limit-down', type: 'text', value: 'rate', help: 'most bytes a second', default: '10M' },
-      { name: 'resume', type: 'switch', help: 'go on where it stopped' },
+      { name: 'resume', type: 'switch', help: 'go on where it stopped', isOnByDefault: true },
       { name: 'out', type: 'text', value: 'PATH', help: 'where to', isPath: true, configAliases: ['directory'] },
       { name: 'log', type: 'text', value: 'level', help: 'how much to log', choices: ['debug', 'silent'] },
     ],

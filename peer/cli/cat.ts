@@ -1,7 +1,6 @@
 /** `peer cat`: verified bytes of a content to standard output, and nothing else there. */
 import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js';
 import { baseName, type FileName } from '../../common/core/file-name.js';
-import { parseDurationMs } from '../../common/core/units.js';
 import { parseByteRange } from '../cat/byte-range.js';
 import { catContent } from '../cat/cat-content.js';
 import { openFileOutput, StreamOutput } from '../cat/output.js';
@@ -48,7 +47,7 @@ async function runCat(input: CommandInput): Promise<number> {
     source,
     shown: source.name ?? shown,
     range: rangeText === undefined ? undefined : parseByteRange(rangeText),
-    patienceMs: parseDurationMs(input.text('timeout') ?? '30s'),
+    patienceMs: input.durationMs('timeout', '30s'),
     trackers: hasOwnSources ? trackersOf(input) : await trackersToUse(input),
     note: (text: string) => {
       if (!isQuiet) process.stderr.write(`peer: ${text}\n`);

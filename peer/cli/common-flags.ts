@@ -32,6 +32,7 @@ export const QUIET_FLAG: FlagSpec = { name: 'quiet', type: 'switch', help: 'prin
 export const NODE_FLAG: FlagSpec = {
   name: 'node',
   type: 'switch',
+  isOnByDefault: true,
   help: 'let the running peer do it, where "peer serve" runs (the default); --no-node does it here',
 };
 
@@ -58,7 +59,7 @@ export const LIMIT_FLAGS: readonly FlagSpec[] = [
   {
     name: 'limit-lan',
     type: 'text',
-    value: 'yes|no',
+    value: 'word',
     help: 'limit local networks and this machine as well',
     default: 'yes',
     choices: ['yes', 'no'],

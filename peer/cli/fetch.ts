@@ -5,7 +5,6 @@ import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js
 import { untilAborted } from '../../common/core/abortable.js';
 import { asShoalError } from '../../common/core/errors.js';
 import { formatHostPort, type HostPort, parseHostPort } from '../../common/core/peer-address.js';
-import { parseDurationMs } from '../../common/core/units.js';
 import { realClock } from '../../common/node/clock.js';
 import type { FetchOptions } from '../fetch/fetch-session.js';
 import { parseFetchSource } from '../fetch/fetch-source.js';
@@ -54,9 +53,18 @@ export const fetchCommand: CommandSpec = {
       help: 'folder for what has no --out (default: the current one)',
       isPath: true,
     },
-    { name: 'resume', type: 'switch', help: 'go on with an unfinished fetch (the default); --no-resume starts afresh' },
+    {
+      name: 'resume',
+      type: 'switch',
+      isOnByDefault: true,
+      help: 'go on with an unfinished fetch (the default); --no-resume starts afresh',
+    },
     { name: 'overwrite', type: 'switch', help: 'replace a different file that has the name already' },
-    { name: 'seed', type: 'switch', help: 'go on sharing it when it is fetched, until stopped' },
+    {
+      name: 'seed',
+      type: 'switch',
+      help: 'go on sharing it when it is fetched, until stopped; --no-seed: the running peer does not either',
+    },
     { name: 'seed-time', type: 'text', value: 'TIME', help: 'go on sharing it for this long: 90m, 12h, 7d' },
     { name: 'seed-ratio', type: 'text', value: 'N', help: 'go on sharing it until N times its size was given to others: 1.5' },
     ...SERVE_FLAGS,
@@ -93,7 +101,7 @@ async function fetchOnce(input: CommandInput): Promise<number> {
     directory: input.text('directory'),
     isOverwrite: input.switch('overwrite') === true,
     isFresh: input.switch('resume') === false,
-    patienceMs: parseDurationMs(input.text('timeout') ?? '30s'),
+    patienceMs: input.durationMs('timeout', '30s'),
   };
   const seeding = seedingOf(input);
   // Whoever seeds until something ends it does that itself.

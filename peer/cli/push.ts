@@ -5,7 +5,6 @@ import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js
 import { abortable } from '../../common/core/abortable.js';
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import type { HostPort } from '../../common/core/peer-address.js';
-import { parseDurationMs } from '../../common/core/units.js';
 import { realClock } from '../../common/node/clock.js';
 import { ContentFinder } from '../discovery/find-content.js';
 import type { TrackerPorts } from '../discovery/open-tracker.js';
@@ -80,7 +79,7 @@ async function runPush(input: CommandInput): Promise<number> {
 
 async function pushOnce(input: CommandInput): Promise<ReceiverEnd[]> {
   const receivers = parseReceivers(input.list('to'));
-  const timeoutMs = parseDurationMs(input.text('timeout') ?? '60s');
+  const timeoutMs = input.durationMs('timeout', '60s');
   const group = groupOf(input);
   const shown = input.args[0] ?? '';
   const isHere = (await lstat(shown).catch(() => undefined)) !== undefined;

@@ -1,7 +1,6 @@
 /** When a fetched content has been shared for long enough: `--seed`, `--seed-time` and `--seed-ratio`. */
 import type { CommandInput } from '../../common/cli/command-spec.js';
 import { ShoalError } from '../../common/core/errors.js';
-import { parseDurationMs } from '../../common/core/units.js';
 import type { Clock, Timer } from '../../common/ports/clock.js';
 
 const RATIO_MAX = 10_000;
@@ -57,9 +56,8 @@ export class Seeding {
 
 /** What the flags ask for; `undefined` where nothing is seeded. Throws `USAGE`. */
 export function seedingOf(input: CommandInput): Seeding | undefined {
-  const time = input.text('seed-time');
   const ratioText = input.text('seed-ratio');
-  if (input.switch('seed') !== true && time === undefined && ratioText === undefined) return undefined;
+  if (input.switch('seed') !== true && input.text('seed-time') === undefined && ratioText === undefined) return undefined;
   const ratio = ratioText === undefined ? undefined : Number(ratioText);
   if (ratio !== undefined && !(/^\d+(\.\d+)?$/.test(ratioText ?? '') && ratio <= RATIO_MAX))
     throw new ShoalError(
@@ -67,5 +65,5 @@ export function seedingOf(input: CommandInput): Seeding | undefined {
       'local',
       `--seed-ratio takes a number from 0 to ${RATIO_MAX}, such as 1.5, not "${ratioText}".`,
     );
-  return new Seeding(time === undefined ? undefined : parseDurationMs(time), ratio);
+  return new Seeding(input.durationMs('seed-time'), ratio);
 }

@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path';
 import type { CommandInput, FlagSpec } from '../../common/cli/command-spec.js';
 import { ShoalError } from '../../common/core/errors.js';
 import { PUSHES_AT_ONCE_MAX_COUNT, REPLICAS_MAX_COUNT } from '../../common/core/limits.js';
-import { parseBytes, parseDurationMs } from '../../common/core/units.js';
+import { parseBytes } from '../../common/core/units.js';
 import { dataFolder } from '../../common/node/user-folders.js';
 import { LABEL } from '../../common/wire/attributes.js';
 import { ALLOWED_BY_DEFAULT, AllowList } from './allow-list.js';
@@ -109,7 +109,7 @@ function policyOf(input: CommandInput): PushPolicy {
 function replicateOf(input: CommandInput): ReplicationOptions | undefined {
   const copyCount = countOf(input, 'replicate', REPLICAS_MAX_COUNT);
   if (copyCount === undefined) return undefined;
-  return { copyCount, everyMs: parseDurationMs(input.text('replicate-every') ?? REPLICATE_EVERY_DEFAULT) };
+  return { copyCount, everyMs: input.durationMs('replicate-every', REPLICATE_EVERY_DEFAULT) };
 }
 
 function bytesOf(input: CommandInput, flag: string, otherwise: string): number {

@@ -2,7 +2,7 @@
 import type { CommandInput, FlagSpec } from '../../common/cli/command-spec.js';
 import { ShoalError } from '../../common/core/errors.js';
 import { RATE_LIMIT_MIN_BYTES } from '../../common/core/limits.js';
-import { parseBytes, parseDurationMs } from '../../common/core/units.js';
+import { formatBytes, parseBytes } from '../../common/core/units.js';
 import type { IdleScrubOptions } from './idle-scrub.js';
 
 /** A month, as is usual for file systems that scrub; and a tenth of what a slow hard disk reads. */
@@ -13,6 +13,7 @@ export const SCRUB_FLAGS: readonly FlagSpec[] = [
   {
     name: 'scrub',
     type: 'switch',
+    isOnByDefault: true,
     help: 'read what is shared again in idle time, to find what the disk has damaged (the default); --no-scrub does not',
   },
   {
@@ -35,7 +36,7 @@ export const SCRUB_FLAGS: readonly FlagSpec[] = [
 /** The values of SCRUB_FLAGS; `undefined` where it is switched off. Throws `USAGE`. */
 export function idleScrubOf(input: CommandInput): IdleScrubOptions | undefined {
   const options = {
-    everyMs: parseDurationMs(input.text('scrub-every') ?? EVERY_DEFAULT),
+    everyMs: input.durationMs('scrub-every', EVERY_DEFAULT),
     bytesPerSecond: scrubRateOf(input, 'scrub-rate') ?? parseBytes(RATE_DEFAULT),
     isRepair: input.switch('scrub-repair') === true,
   };
@@ -46,7 +47,14 @@ export function idleScrubOf(input: CommandInput): IdleScrubOptions | undefined {
 export function scrubRateOf(input: CommandInput, flag: string): number | undefined {
   const text = input.text(flag);
   if (text === undefined) return undefined;
-  const bytes = parseBytes(text);
-  if (bytes >= RATE_LIMIT_MIN_BYTES) return bytes;
-  throw new ShoalError('USAGE', 'local', `--${flag} takes bytes a second, 1k at least (for example 10M), not "${text}".`);
+  const least = formatBytes(RATE_LIMIT_MIN_BYTES);
+  const refuse = (): never => {
+    throw new ShoalError('USAGE', 'local', `--${flag} takes bytes a second, ${least} at least (for example 10M), not "${text}".`);
+  };
+  try {
+    const bytes = parseBytes(text);
+    return bytes >= RATE_LIMIT_MIN_BYTES ? bytes : refuse();
+  } catch {
+    return refuse();
+  }
 }
