@@ -59,7 +59,7 @@ describe('peer verify --all', () => {
       { event: 'progress', phase: 'verify', doneBytes: SIZE, totalBytes: SIZE },
       { event: 'verified', files: 1, bytes: SIZE, damaged: 1, mended: 0, ok: false },
     ]);
-    await process.waitFor(/data\.bin" is not what it was .* at byte 524288 \(chunk 1\)\. It is not served/, true);
+    await process.waitFor(/data\.bin" is damaged at byte 524288 \(chunk 1\): it is not what it was .*\. It is not served/, true);
     const alone = await verify('--repair');
     expect(alone.code).toBe(32);
     expect(alone.lines[1]).toMatch(/data\.bin" stays damaged: No peer is left that has what is missing/);

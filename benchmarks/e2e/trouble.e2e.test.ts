@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { type Ending, isFile, type SharedOne, Workshop } from '../../common/testkit/spawned-command.js';
 
@@ -96,6 +97,23 @@ describe('trouble', () => {
     });
     expectFailure(ending, 24, /locked is not writable/);
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  test('a target that may not be read is not said to be another content: 13; nor does verify blame the disk: 24', async () => {
+    const folder = shop.path('unread');
+    await mkdir(folder);
+    await chmod(shop.folder, 0o755);
+    await chmod(folder, 0o777);
+    await writeFile(join(folder, 'file.bin'), await readFile(shop.path('file.bin')));
+    await chmod(join(folder, 'file.bin'), 0);
+    const how = { cwd: '/', isUnprivileged: true, env: { XDG_CONFIG_HOME: '/nonexistent', XDG_CACHE_HOME: '/nonexistent' } };
+    expectFailure(
+      await shop.run('peer', ['fetch', shared.link, '--out', folder], how),
+      13,
+      /file\.bin exists and cannot be read/,
+    );
+    const verified = await shop.run('peer', ['verify', join(folder, 'file.bin'), shared.link], how);
+    expectFailure(verified, 24, /Not allowed to read/);
   });
 
   test('a file that may not be read is not shared: 24', async () => {

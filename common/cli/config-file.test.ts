@@ -64,6 +64,12 @@ describe('a TOML configuration file', () => {
   ])('with %s is refused, and the message names the file', async (_, text) => {
     await expect(read('bad.toml', text)).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining('bad.toml') });
   });
+
+  test('that is broken is refused with the line', async () => {
+    await expect(read('bad.toml', 'port = 1\nout = "a\n')).rejects.toMatchObject({
+      message: expect.stringContaining('bad.toml, line 2'),
+    });
+  });
 });
 
 test('no file is no error here; one that cannot be read is', async () => {

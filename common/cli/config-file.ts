@@ -27,7 +27,9 @@ export async function parseToml(text: string, path: string): Promise<ConfigValue
   try {
     table = parse(text);
   } catch (error) {
-    throw new ShoalError('USAGE', 'local', `${path}: ${String((error as Error).message).split('\n')[0]}.`, error);
+    const { message, line } = error as Error & { readonly line?: number };
+    const place = line === undefined ? path : `${path}, line ${line}`;
+    throw new ShoalError('USAGE', 'local', `${place}: ${message.split('\n')[0]}.`, error);
   }
   return new Map(
     Object.entries(table).map(([key, value]): [string, string[]] => {

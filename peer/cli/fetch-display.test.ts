@@ -89,7 +89,12 @@ describe('a fetch shown to a person', () => {
     display.event({ event: 'peer-connected', address: '10.0.0.2:5' });
     display.event({ event: 'peer-failed', address: '10.0.0.2:5', reason: 'closed the connection' });
     display.event({ event: 'peer-banned', address: '10.0.0.1:5', reason: 'lied' });
-    expect(notes).toEqual(['peer 10.0.0.1:5: gone', 'peer 10.0.0.1:5 is banned: lied']);
+    display.event({ event: 'peer-failed', address: '10.0.0.3:5', reason: 'Nothing listens at 10.0.0.3:5; is it running?' });
+    expect(notes).toEqual([
+      'peer 10.0.0.1:5: gone',
+      'peer 10.0.0.1:5 is banned: lied',
+      'peer 10.0.0.3:5: Nothing listens there; is it running?',
+    ]);
   });
 
   test('PW13, MT6: what others sent cannot move the cursor or colour the terminal', () => {

@@ -72,7 +72,8 @@ function noteOf(event: Exclude<FetchEvent, { event: 'phase' | 'progress' }>): st
     case 'tracker-failed':
       return `tracker ${event.tracker}: ${printable(event.reason)}`;
     case 'peer-failed':
-      return `peer ${event.address}: ${printable(event.reason)}`;
+      // An address that is told already is not told twice.
+      return `peer ${event.address}: ${printable(event.reason.replace(`at ${event.address}`, 'there'))}`;
     case 'peer-banned':
       return `peer ${event.address} is banned: ${printable(event.reason)}`;
     case 'unverified':

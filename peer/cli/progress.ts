@@ -104,8 +104,12 @@ class PlainProgress implements Progress {
   #doneBytes = 0;
   #lastLineMs = 0;
   #rate = new RateMeter();
+  /** What was waited for: where a command begins anew, by itself in place of by the running node, a log says it once. */
+  readonly #waits = new Set<string>();
 
   wait(text: string): void {
+    if (this.#waits.has(text)) return;
+    this.#waits.add(text);
     process.stderr.write(`${text} ...\n`);
   }
 

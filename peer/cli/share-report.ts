@@ -13,7 +13,7 @@ import type { Announcement } from '../discovery/announcer.js';
 import type { NodeEvents } from '../node.js';
 import type { DamagedChunk } from '../scrub/chunk-check.js';
 import type { FileContent } from '../scrub/damage-ledger.js';
-import { damageText, toldChunk } from '../serve/node-scrubs.js';
+import { damageText, mendedText, toldChunk } from '../serve/node-scrubs.js';
 import type { SharedContent } from '../share/shared-content.js';
 
 /** Milliseconds between two progress events. */
@@ -167,7 +167,7 @@ export class ShareReport implements NodeEvents {
 
   mended(content: FileContent, chunkIndex: number): void {
     const told = toldChunk(content, chunkIndex);
-    this.#say(`"${told.path}" is as it was shared again at byte ${told.offset} (chunk ${told.chunk}).`);
+    this.#say(mendedText(told));
     this.#event({ event: 'mended', ...told });
   }
 

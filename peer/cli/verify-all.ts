@@ -3,7 +3,7 @@ import { ShoalError } from '../../common/core/errors.js';
 import { wordsOf } from '../scrub/idle-scrub.js';
 import type { ScrubReport } from '../scrub/scrubber.js';
 import type { Json } from '../serve/control-protocol.js';
-import { damageText, reportOf, type ToldChunk } from '../serve/node-scrubs.js';
+import { damageText, mendedText, reportOf, type ToldChunk } from '../serve/node-scrubs.js';
 import { createProgress, type Progress } from './progress.js';
 import { needNode } from './running-node.js';
 import { listenForStop } from './stop-signal.js';
@@ -86,7 +86,7 @@ function sentenceOf(kind: unknown, event: Json): string | undefined {
     case 'damaged':
       return damageText(chunk, String(event['reason']));
     case 'mended':
-      return `${path} is mended at byte ${chunk.offset} (chunk ${chunk.chunk}).`;
+      return mendedText(chunk);
     case 'not-mended':
       return `${path} stays damaged: ${String(event['message'])}`;
     case 'changed':

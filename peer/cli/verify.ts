@@ -1,5 +1,5 @@
 /** `peer verify`: whether a file on disk is what a link or a root names, and with `--all` whether what is shared is as it was. */
-import { stat } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import type { CommandInput, CommandSpec } from '../../common/cli/command-spec.js';
 import { ShoalError, systemCode } from '../../common/core/errors.js';
 import { HASH_NAMES } from '../../common/core/hash.js';
@@ -87,6 +87,9 @@ async function fileSize(path: string): Promise<number> {
   });
   if (!stats.isFile())
     throw new ShoalError('USAGE', 'local', `${path} is no file; a folder is checked by fetching it again over itself.`);
+  await access(path, constants.R_OK).catch((error: unknown) => {
+    throw new ShoalError('DENIED', 'environment', `Not allowed to read ${path}.`, error);
+  });
   return stats.size;
 }
 

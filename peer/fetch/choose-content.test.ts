@@ -28,7 +28,7 @@ describe('which content is meant', () => {
 
   test('of several nothing is guessed, however many peers have which', () => {
     const many = { ...found(5, one), peers: [peer(1), peer(2), peer(3)] };
-    expect(() => chooseContent(byName, lookup(many, found(6, two)), 'x')).toThrow(`peer fetch @${two}`);
+    expect(() => chooseContent(byName, lookup(many, found(6, two)), 'x')).toThrow(`\n  @${two}   `);
     expect(() => chooseContent(byName, lookup(found(5, undefined), found(6, undefined)), 'x')).toThrow('unverifiable');
   });
 

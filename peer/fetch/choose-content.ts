@@ -21,7 +21,7 @@ export function isEnough(source: FetchSource, contents: readonly FoundContent[])
 
 /**
  * Throws `NOT_FOUND` where nobody has it, `NETWORK` where no tracker could be asked, and `USAGE` where several contents share the name,
- * with the command for each. `shown` is what the person typed.
+ * with the root of each. `shown` is what the person typed.
  */
 export function chooseContent(source: FetchSource, lookup: Lookup, shown: string): ChosenContent {
   if (source.root !== undefined) return byRoot(source, lookup, shown);
@@ -32,13 +32,13 @@ export function chooseContent(source: FetchSource, lookup: Lookup, shown: string
   if (first === undefined) throw nothingFound(lookup, shown);
   if (others.length === 0) return { ...first, isSizeKnown: false };
   const list = candidates.map((one) => {
-    const how = one.root === undefined ? 'unverifiable, no root' : `peer fetch @${one.root}`;
+    const how = one.root === undefined ? 'unverifiable, no root' : `@${one.root}`;
     return `  ${how}   ${formatBytes(one.sizeBytes)}, ${one.peers.length} peer${one.peers.length === 1 ? '' : 's'}`;
   });
   throw new ShoalError(
     'USAGE',
     'local',
-    `${candidates.length} different contents are shared as "${shown}". Say which by its root:\n${list.join('\n')}`,
+    `${candidates.length} different contents are shared as "${shown}". Say which by its root, in place of the name:\n${list.join('\n')}`,
   );
 }
 

@@ -56,13 +56,15 @@ export async function isGoalThere(session: FetchSession, { target, root, catalog
   const state = await inspectTarget(session.ports.disk, target);
   if (state.kind === 'absent') return false;
   const isSameKind = state.kind === (isFolder ? 'folder' : 'file');
+  let what = WHAT_IS_THERE[state.kind];
   if (root !== undefined && isSameKind) {
-    if (isFolder ? await isSameFolder(session, target, catalog) : await isSameFile(session, target, root, catalog)) return true;
+    const isSame = isFolder ? await isSameFolder(session, target, catalog) : await isSameFile(session, target, root, catalog);
+    if (isSame === true) return true;
+    if (isSame === undefined) what = 'exists and cannot be read, so nobody can say whether it is what you asked for';
   }
   // A file takes the place of a symlink as of a file: by a rename, which does not follow it. What else is there is not ours to replace.
   const isReplaceable = isFolder ? state.kind === 'folder' : state.kind === 'file' || state.kind === 'symlink';
   if (session.options.isOverwrite && isReplaceable) return false;
-  const what = WHAT_IS_THERE[state.kind];
   const advice = isSameKind ? 'choose another --out, or replace it with --overwrite' : 'choose another --out';
   throw new ShoalError('TARGET_EXISTS', 'environment', `${target} ${what}; ${advice}.`);
 }
@@ -71,12 +73,19 @@ function isSameFolder(session: FetchSession, target: string, catalog: Catalog): 
   return isFolderThere(session.ports, target, catalog, checkProgress(session, catalog.totalBytes));
 }
 
-export async function isSameFile(session: FetchSession, target: string, root: ContentRoot, catalog: Catalog): Promise<boolean> {
+/** Whether a file is the content, byte for byte; `undefined` where it cannot be read. */
+export async function isSameFile(
+  session: FetchSession,
+  target: string,
+  root: ContentRoot,
+  catalog: Catalog,
+): Promise<boolean | undefined> {
   const state = await inspectTarget(session.ports.disk, target);
   if (state.kind !== 'file' || state.sizeBytes !== catalog.totalBytes) return false;
   const hashName = catalog.files[0]?.hashName ?? 'blake3';
   const onProgress = checkProgress(session, state.sizeBytes);
-  return (await hashFileRoot(session.ports.pool, target, state.sizeBytes, hashName, onProgress)) === root;
+  const found = await hashFileRoot(session.ports.pool, target, state.sizeBytes, hashName, onProgress);
+  return found === undefined ? undefined : found === root;
 }
 
 /** Shows how far a check is, a few times a second and at its end, and ends it where the fetch is to stop. */

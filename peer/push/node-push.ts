@@ -178,7 +178,7 @@ export class NodePush {
     const known = new KnownReceivers(this.#ports, this.#options.trackers);
     try {
       const [peers, holders] = await Promise.all([known.peers(group), wish.count > 0 ? known.holders(root) : []]);
-      return chooseReceivers(wish, peers, new Set(holders.map(({ address }) => formatPeerAddress(address))), totalBytes);
+      return chooseReceivers(wish, peers, new Set(holders.map(({ address }) => formatPeerAddress(address))), totalBytes, group);
     } finally {
       await known.close();
     }

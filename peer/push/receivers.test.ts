@@ -44,6 +44,13 @@ describe('receivers', () => {
   test('nobody, or too few, is an error that says how many there are', () => {
     expect(errorCode(() => chosen(['all'], [peer(1, { acceptBytes: 0 })]))).toBe('NOT_FOUND');
     expect(() => chosen(['2'], [peer(1)])).toThrow(/only 1 of them is known/);
+    expect(() => chooseReceivers(parseReceivers(['all']), [], new Set(), 1, 'lab')).toThrow(
+      /No peer of the group "lab" .* --group lab/,
+    );
+  });
+
+  test('the address that a peer listens at is not one that it is reached at', () => {
+    for (const text of ['0.0.0.0:4701', '[::]:4701']) expect(() => parseReceivers([text])).toThrow(/stands for all addresses/);
   });
 
   test.each([[[]], [['0']], [['host.example:5']], [['10.0.0.1']], [['-1']], [['everyone']]])('refuses %j', (to) => {

@@ -50,6 +50,13 @@ function parseAddress(text: string): PeerAddress {
   try {
     return parsePeerAddress(text);
   } catch (error) {
+    if (/^(0\.0\.0\.0|\[::\]):/.test(text))
+      throw new ShoalError(
+        'USAGE',
+        'local',
+        `${text} stands for all addresses of that machine; --to takes one: peer peers shows it.`,
+        error,
+      );
     const takes = 'a peer address (192.168.1.7:4701), all, or a number of peers';
     throw new ShoalError('USAGE', 'local', `--to takes ${takes}, not "${text}".`, error);
   }
@@ -62,13 +69,14 @@ export function needsPeers({ isAll, count }: ReceiverWish): boolean {
 
 /**
  * The receivers for a content of `sizeBytes`: of `count`, the least loaded that have room and are not `holders` (addresses as text). Throws
- * `NOT_FOUND` where there is nobody, or there are fewer than `count`.
+ * `NOT_FOUND` where there is nobody, or there are fewer than `count`; it names the `group` that `peers` are of.
  */
 export function chooseReceivers(
   wish: ReceiverWish,
   peers: readonly PeerInfo[],
   holders: ReadonlySet<string>,
   sizeBytes: number,
+  group?: string,
 ): Receivers {
   const chosen = new Map(wish.addresses.map((address) => [formatPeerAddress(address), address]));
   const willing = peers.filter(({ acceptBytes }) => (acceptBytes ?? 0) > 0);
@@ -94,7 +102,9 @@ export function chooseReceivers(
     throw new ShoalError(
       'NOT_FOUND',
       'remote',
-      'No peer that the tracker knows takes pushes; start one with peer serve --accept.',
+      group === undefined
+        ? 'No peer that the tracker knows takes pushes; start one with peer serve --accept.'
+        : `No peer of the group "${group}" that the tracker knows takes pushes; start one with peer serve --accept --group ${group}.`,
     );
   return {
     chosen: [...chosen.values()],

@@ -31,8 +31,13 @@ export function toldChunk({ name, root, source, manifest }: FileContent, chunk: 
 
 /** What is wrong with a chunk, as a sentence for people. */
 export function damageText({ path, chunk, offset }: ToldChunk, reason: string): string {
-  const what = reason === 'unreadable' ? 'cannot be read' : 'is not what it was when it was shared';
-  return `"${path}" ${what} at byte ${offset} (chunk ${chunk}).`;
+  const what = reason === 'unreadable' ? 'it cannot be read' : 'it is not what it was when it was shared';
+  return `"${path}" is damaged at byte ${offset} (chunk ${chunk}): ${what}.`;
+}
+
+/** That a chunk is as it was, as a sentence for people. */
+export function mendedText({ path, chunk, offset }: ToldChunk): string {
+  return `"${path}" is mended at byte ${offset} (chunk ${chunk}).`;
 }
 
 export interface NodeScrubsPorts {

@@ -24,7 +24,7 @@ export function diskErrorOfCode(code: string, path: string, message: string, cau
       return new ShoalError(
         'DENIED',
         'environment',
-        `Not allowed to write ${path}; check its permissions, or choose another --out.`,
+        `Not allowed to write ${path}; check its permissions, or choose another place.`,
         cause,
       );
     case 'ELOOP':
@@ -47,7 +47,7 @@ export function diskErrorOfCode(code: string, path: string, message: string, cau
       return new ShoalError(
         'USAGE',
         'environment',
-        `The name ${path} is too long for this file system; choose another --out.`,
+        `The name ${path} is too long for this file system; choose another one.`,
         cause,
       );
     case 'EFBIG':

@@ -57,7 +57,9 @@ describe('target lock', () => {
   test('FS13: one of a live process is refused, and named', async () => {
     const parent = process.ppid;
     await writeFile(path(), `${parent} ?`);
-    await expect(TargetLock.take(realStorage, path())).rejects.toThrow(`Process ${parent} is fetching this already`);
+    await expect(TargetLock.take(realStorage, path())).rejects.toThrow(
+      `Process ${parent} is fetching this to the same place already`,
+    );
     expect(await readFile(path(), 'utf8')).toBe(`${parent} ?`);
   });
 

@@ -71,7 +71,11 @@ export class TargetLock {
 }
 
 function beingFetched(id: string): ShoalError {
-  return new ShoalError('TARGET_EXISTS', 'local', `Process ${id} is fetching this already; wait for it, or end it.`);
+  return new ShoalError(
+    'TARGET_EXISTS',
+    'local',
+    `Process ${id} is fetching this to the same place already; wait for it, or end it.`,
+  );
 }
 
 /** A name beside a lock, which is no longer where the lock's is as long as a name may be. */
