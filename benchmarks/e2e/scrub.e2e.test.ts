@@ -48,6 +48,7 @@ describe('peer verify --all', () => {
   test('finds damage, says where, and mends it when another peer has what is right', async () => {
     const { process, root } = await serve();
     expect(await verify()).toEqual({ code: 0, stderr: '', lines: ['1 file (1.5 MiB) read again: nothing is damaged.'] });
+    expect((await shop.run('peer', ['status'])).stdout).not.toContain('damaged');
     await damage(CHUNK_BYTES + 9);
     const path = shop.path('data.bin');
     const where = { name: 'data.bin', root, chunk: 1, offset: CHUNK_BYTES, length: CHUNK_BYTES };
@@ -60,6 +61,10 @@ describe('peer verify --all', () => {
       { event: 'verified', files: 1, bytes: SIZE, damaged: 1, mended: 0, ok: false },
     ]);
     await process.waitFor(/data\.bin" is damaged at byte 524288 \(chunk 1\): it is not what it was .*\. It is not served/, true);
+    expect((await shop.run('peer', ['status'])).stdout).toMatch(/^damaged {2}1 chunk of 1 file; "peer verify --all --repair"/m);
+    expect(JSON.parse((await shop.run('peer', ['status', '--json'])).stdout)).toMatchObject({
+      damaged: [{ path, root, chunkCount: 1 }],
+    });
     const alone = await verify('--repair');
     expect(alone.code).toBe(32);
     expect(alone.lines[1]).toMatch(/data\.bin" stays damaged: No peer is left that has what is missing/);

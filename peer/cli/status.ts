@@ -26,6 +26,8 @@ async function runStatus(input: CommandInput): Promise<number> {
 
 function describe(status: NodeStatus, width: number | undefined): string {
   const { load, usedSlotCount, slotCount, waitingCount, rateBytes, shareCount, fileCount } = status;
+  // A node that was started before an update may say nothing of it.
+  const damaged = status.damaged ?? [];
   const sending = `${Math.ceil(usedSlotCount)} of ${slotCount} chunks at once, ${waitingCount} waiting, ${formatRate(rateBytes)}`;
   const rows = [
     ['peer', `${status.address}, process ${status.pid}, Shoal ${status.version}`],
@@ -33,6 +35,7 @@ function describe(status: NodeStatus, width: number | undefined): string {
     ['load', `${load} % (${sending})`],
     ['shares', `${shareCount} ${shareCount === 1 ? 'path' : 'paths'}, ${fileCount} ${fileCount === 1 ? 'name' : 'names'}`],
     ['ever', `${formatBytes(status.uploadedBytes)} up, ${formatBytes(status.downloadedBytes)} down`],
+    ...(damaged.length > 0 ? [['damaged', damagedText(damaged)]] : []),
     ...status.trackers.map(({ tracker, message }) => ['tracker', message === null ? tracker : `${tracker}: ${message}`]),
   ];
   const parts = [columns(rows, 'll')];
@@ -48,4 +51,10 @@ function describe(status: NodeStatus, width: number | undefined): string {
   ]);
   if (uploads.length > 0) parts.push(table([['sending', 'size', 'rate'], ...uploads], 'lrr', width));
   return parts.join('\n\n');
+}
+
+function damagedText(damaged: NodeStatus['damaged']): string {
+  const chunkCount = damaged.reduce((sum, file) => sum + file.chunkCount, 0);
+  const files = damaged.length === 1 ? '1 file' : `${damaged.length} files`;
+  return `${chunkCount} ${chunkCount === 1 ? 'chunk' : 'chunks'} of ${files}; "peer verify --all --repair" fetches what is damaged again`;
 }

@@ -37,6 +37,8 @@ import { statsJson } from './stats-json.js';
 
 /** Milliseconds after a change until it is written: what a power cut may cost of the statistics. */
 const SAVE_MS = 3000;
+/** A reply to a command is one line, which has a limit. */
+const DAMAGED_TOLD_MAX_COUNT = 100;
 
 export interface ServingParts {
   readonly node: PeerNode;
@@ -75,6 +77,8 @@ export interface NodeStatus extends PeerStatus {
   }[];
   readonly uploadedBytes: number;
   readonly downloadedBytes: number;
+  /** Files with damaged chunks, a hundred at most. */
+  readonly damaged: readonly { readonly path: string; readonly root: string; readonly chunkCount: number }[];
 }
 
 export class ServingNode implements ControlDesk {
@@ -234,7 +238,7 @@ export class ServingNode implements ControlDesk {
   }
 
   #status(): NodeStatus {
-    const { node, board, clock } = this.#parts;
+    const { node, board, clock, damage } = this.#parts;
     const { trackers } = this.hello.settings;
     return {
       address: formatPeerAddress(node.local),
@@ -250,6 +254,9 @@ export class ServingNode implements ControlDesk {
       uploads: this.#statistics.uploads(clock.nowMs()).map((upload) => ({ ...upload, root: upload.root ?? null })),
       uploadedBytes: this.#statistics.totals.uploadedBytes,
       downloadedBytes: this.#statistics.totals.downloadedBytes,
+      damaged: damage.records
+        .slice(0, DAMAGED_TOLD_MAX_COUNT)
+        .map(({ path, root, chunks }) => ({ path, root, chunkCount: chunks.length })),
     };
   }
 
