@@ -54,7 +54,7 @@ function parseAddress(text: string): PeerAddress {
       throw new ShoalError(
         'USAGE',
         'local',
-        `${text} stands for all addresses of that machine; --to takes one: peer peers shows it.`,
+        `${text} stands for all addresses of that machine; --to takes one, which "peer peers" shows.`,
         error,
       );
     const takes = 'a peer address (192.168.1.7:4701), all, or a number of peers';
