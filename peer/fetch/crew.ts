@@ -6,6 +6,7 @@
  */
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import type { PeerAddress } from '../../common/core/peer-address.js';
+import { AskedLimit, type LineUse } from './asked-limit.js';
 import type { Catalog } from './catalog.js';
 import type { DownloadEvents } from './download-options.js';
 import { greet, type SwarmContent } from './greeting.js';
@@ -44,6 +45,7 @@ export class Crew {
   readonly #suppliers = new Map<Lane, Supplier>();
   readonly #merits = new WeakMap<PlanPeer, Merit>();
   readonly #inOrder: Supplier[] = [];
+  readonly #limit = new AskedLimit();
 
   constructor(ports: SwarmPorts, options: CrewOptions) {
     this.#options = options;
@@ -93,10 +95,22 @@ export class Crew {
 
   /** To be called now and then: cuts off who fell silent, makes room for others, dials. */
   tick(nowMs: number): void {
-    for (const lane of this.#swarm.connected) this.#judge(lane, nowMs);
+    const use = { askedCount: this.#askedCount, bytesPerSecond: this.#bytesPerSecond(nowMs) };
+    for (const lane of this.#swarm.connected) this.#judge(lane, nowMs, use);
     this.#makeRoom(nowMs);
     this.#swarm.dialSome();
     for (const supplier of this.#inOrder) if (supplier.mayHaveMore) supplier.isDry = false;
+  }
+
+  /** Whether our line has room for one more, where nothing is asked of this one. */
+  mayAsk({ asked }: Supplier): boolean {
+    return asked.size > 0 || this.#limit.mostCount === Number.POSITIVE_INFINITY || this.#askedCount < this.#limit.mostCount;
+  }
+
+  /** A chunk that was asked for at `askedMs` came at `receivedMs`, and is right. */
+  delivered({ lane }: Supplier, askedMs: number, receivedMs: number, bytes: number): void {
+    lane.score.delivered(askedMs, receivedMs, bytes);
+    this.#limit.landed(askedMs, receivedMs);
   }
 
   /** A unit can be asked for again: whoever had nothing to do may have now. */
@@ -169,7 +183,7 @@ export class Crew {
     supplier.disconnected();
   }
 
-  #judge(lane: Lane, nowMs: number): void {
+  #judge(lane: Lane, nowMs: number, use: Omit<LineUse, 'chunkBytes'>): void {
     const failure = lane.connection?.failure;
     const supplier = this.#suppliers.get(lane);
     if (failure !== undefined && supplier !== undefined) this.cutOff(supplier, failure);
@@ -178,9 +192,21 @@ export class Crew {
     const [unit] = supplier?.asked.keys() ?? [];
     if (unit !== undefined && head?.gotBytes === 0 && nowMs - head.sinceMs > LATE_MS)
       supplier?.takeBack(unit, this.#options.catalog, nowMs);
-    if (head !== undefined && lane.score.judge(head, this.#options.usualChunkBytes, nowMs) === 'dead') {
+    const chunkBytes = this.#options.usualChunkBytes;
+    if (head !== undefined && lane.score.judge(head, chunkBytes, nowMs) === 'dead') {
+      this.#limit.silent(head.sinceMs, { ...use, chunkBytes });
       this.#swarm.drop(lane, new ShoalError('NETWORK', 'remote', `Peer ${lane.key} stopped sending.`));
     }
+  }
+
+  get #askedCount(): number {
+    return this.#inOrder.reduce((count, { asked }) => count + (asked.size > 0 ? 1 : 0), 0);
+  }
+
+  /** What comes of the replies under way, each since it is due. */
+  #bytesPerSecond(nowMs: number): number {
+    const heads = this.#swarm.connected.flatMap(({ connection }) => connection?.head ?? []);
+    return heads.reduce((sum, { sinceMs, gotBytes }) => sum + (1000 * gotBytes) / Math.max(1, nowMs - sinceMs), 0);
   }
 
   /** Where more peers are known than can be connected, one that has nothing of use leaves, or one that only says so. */

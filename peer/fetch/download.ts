@@ -168,7 +168,7 @@ export class Download {
     const { lane, peer, asked } = supplier;
     if (peer === undefined || !lane.score.wants(asked.size, this.#usualChunkBytes, this.#evenCount)) return false;
     const nowMs = this.#ports.clock.nowMs();
-    if (!supplier.isReady(nowMs)) return false;
+    if (!supplier.isReady(nowMs) || !this.#crew.mayAsk(supplier)) return false;
     const unit = this.#options.plan.next(peer, nowMs) ?? this.#crew.claimHelp(supplier, nowMs);
     if (unit === undefined) {
       supplier.isDry = true;
@@ -199,7 +199,7 @@ export class Download {
       lane.score.waited(connection.waitedMs);
       this.#feed(supplier);
       try {
-        if (await this.#land(request, slot.chunkOffset)) lane.score.delivered(askedMs, receivedMs, lengthBytes);
+        if (await this.#land(request, slot.chunkOffset)) this.#crew.delivered(supplier, askedMs, receivedMs, lengthBytes);
       } finally {
         this.#ports.slots.release(slot);
       }
