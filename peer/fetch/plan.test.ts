@@ -298,4 +298,13 @@ describe('plan', () => {
     expect(plan.isDone).toBe(true);
     expect(plan.next(second, 0)).toBeUndefined();
   });
+
+  test('a unit that comes to be had behind its back is told of at its next change, not taken for missing', () => {
+    const had = new Bitfield(1);
+    const plan = new Plan(had, { below: () => 0 });
+    const peer = plan.join();
+    expect(plan.next(peer, 0)).toBe(0);
+    had.add(0);
+    expect(() => plan.failed(0, peer, 'gone', 0)).toThrow('unit 0 is in one state');
+  });
 });

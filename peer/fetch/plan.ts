@@ -7,7 +7,8 @@
  *
  * Each peer is asked for what it has, and of that for what the fewest others have, so that no unit dies out and fetchers have something
  * to give to each other. How rare a unit is, only peers count for that told which units they have and lack some (`rarity.ts`).
- * Invariant: a unit is missing, asked or had; `had` is exactly the bitfield that the journal is written from.
+ * Invariant: a unit is missing, asked or had, and one of them alone, which is looked at whenever it changes; `had` is exactly the bitfield
+ * that the journal is written from.
  */
 import type { Bitfield } from '../../common/core/bitfield.js';
 import { invariant } from '../../common/core/errors.js';
@@ -107,6 +108,7 @@ export class Plan {
     if (unit === undefined) return undefined;
     this.#rarity.take(unit);
     this.#asked.set(unit, [peer]);
+    this.#checkState(unit);
     return unit;
   }
 
@@ -125,7 +127,9 @@ export class Plan {
   landed(unit: number): boolean {
     this.#asked.delete(unit);
     this.#rarity.take(unit);
-    return this.had.add(unit);
+    const isNews = this.had.add(unit);
+    this.#checkState(unit);
+    return isNews;
   }
 
   /** A peer did not deliver. One that `lacks` the unit is not asked for it until it gains it, one that said `later` not for a second. */
@@ -178,6 +182,12 @@ export class Plan {
     this.#asked.delete(unit);
     this.#rarity.release(unit);
     for (const peer of this.#peers) peer.reopen(unit);
+    this.#checkState(unit);
+  }
+
+  #checkState(unit: number): void {
+    const [isHad, isAsked] = [this.had.has(unit), this.#asked.has(unit)];
+    invariant(!(isHad && isAsked) && this.#rarity.taken.has(unit) === (isHad || isAsked), `unit ${unit} is in one state`);
   }
 
   #uncount(peer: PlanPeer): void {
