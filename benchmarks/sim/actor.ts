@@ -1,8 +1,9 @@
 /**
  * Somebody in a scenario: a machine with a person who shares or fetches at it, and what must be true of it whenever something happens.
  *
- * Checked at each crash: what was to be fetched is at its place exactly or not at all, what was reported done is still there, and what
- * lies around beside it does not pile up. At each done: the same after the worst power cut that there could be.
+ * Checked whenever a chunk is counted or told of: it is on the disk and right. At each crash: what was to be fetched is at its place
+ * exactly or not at all, the journal claims nothing that is not there, what was reported done is, and what lies around beside it does
+ * not pile up. At each done: the same after the worst power cut that there could be.
  */
 import { basename, join } from 'node:path';
 import { ShoalError } from '../../common/core/errors.js';
@@ -12,6 +13,7 @@ import type { SharedContent } from '../../peer/share/shared-content.js';
 import { partPaths } from '../../peer/store/part-paths.js';
 import { lockKey } from '../../peer/store/target-lock.js';
 import type { Goods } from './goods.js';
+import { HadCheck } from './had-check.js';
 import type { Machine, ProgramRun } from './machine.js';
 import type { Record } from './record.js';
 import type { FetcherPlan, SharerPlan } from './scenario.js';
@@ -20,6 +22,8 @@ import { type Asked, CACHE_FOLDER, DOWNLOAD_FOLDER, User, type UserEvents } from
 /** Names beside a target: part, journal, index, lock, its takeover and one of a run that died; and names in the cache. */
 const BESIDE_MAX_COUNT = 8;
 const CACHE_MAX_COUNT = 4;
+/** In which streams that were cut say so to who had them. */
+const LAST_WORDS_MS = 100;
 
 export interface ActorPorts {
   readonly record: Record;
@@ -35,12 +39,15 @@ export class Actor {
   readonly plan: SharerPlan | FetcherPlan;
   readonly machine: Machine;
   readonly #ports: ActorPorts;
+  readonly #had: HadCheck | undefined;
   #user: User | undefined;
   /** Of a fetch that was reported done. */
   #done: FetchResult | undefined;
   #root: ContentRoot | undefined;
   /** What its command shares at the moment, by name. */
   readonly shared = new Map<string, ContentRoot>();
+  /** What it fetches just now. */
+  #fetchedRoot: ContentRoot | undefined;
   #isDoneNow = false;
   #isFetching = false;
   #isAmbiguous = false;
@@ -50,6 +57,7 @@ export class Actor {
     [this.plan, this.machine, this.#ports] = [plan, machine, ports];
     for (const folder of [CACHE_FOLDER, DOWNLOAD_FOLDER]) machine.disk.plantFolder(folder);
     if (plan.role === 'share') for (const at of plan.contents) this.#goodsAt(at).plant(machine.disk);
+    if (plan.role === 'fetch') this.#had = new HadCheck(machine.disk, this.#goodsAt(plan.content), this.target);
   }
 
   get name(): string {
@@ -105,8 +113,15 @@ export class Actor {
     void this.#command(user).then(() => {
       this.#ports.record.note(this.name, 'has ended');
       this.#isOver = true;
-      this.machine.ended(run.life);
+      run.clock.setTimer('last words', LAST_WORDS_MS, () => this.#processEnds(run));
     });
+  }
+
+  /** Nothing is open any more that would keep a process from its end. */
+  #processEnds({ life }: ProgramRun): void {
+    const left = life.timerNames;
+    if (left.length > 0) this.#breaks(`leaves timers behind: ${left.join(', ')}`);
+    this.machine.ended(life);
   }
 
   crash(isPower: boolean): void {
@@ -117,6 +132,16 @@ export class Actor {
     this.checkFiles();
   }
 
+  /** It tells another peer that it has these chunks. */
+  told(root: ContentRoot, chunks: readonly number[]): void {
+    this.#breaksIf(this.#had?.told(root, chunks));
+  }
+
+  /** Bits of what it had fetched in part change. Returns whether there was anything. To be called while no program runs. */
+  rot(): boolean {
+    return this.#had?.rot() ?? false;
+  }
+
   /** What must be true of the files at any time, and is looked at when nobody writes. */
   checkFiles(): void {
     const { disk } = this.machine;
@@ -124,6 +149,7 @@ export class Actor {
     const cached = disk.names(CACHE_FOLDER) ?? [];
     if (cached.length > CACHE_MAX_COUNT) this.#breaks(`the cache has piled up: ${cached.join(', ')}`);
     if (goods === undefined) return;
+    this.#breaksIf(this.#had?.claimed());
     const names = disk.names(DOWNLOAD_FOLDER) ?? [];
     if (names.length > BESIDE_MAX_COUNT) this.#breaks(`left-overs have piled up: ${names.join(', ')}`);
     const isThere = names.includes(goods.plan.name);
@@ -202,8 +228,11 @@ export class Actor {
     if (event.event === 'progress') {
       const { doneBytes, totalBytes } = event;
       if (doneBytes < 0 || doneBytes > totalBytes) this.#breaks(`progress says ${doneBytes} of ${totalBytes} bytes`);
+      if (event.phase === 'fetch' && this.#fetchedRoot !== undefined)
+        this.#breaksIf(this.#had?.counted(this.#fetchedRoot, doneBytes));
     } else {
       if (event.event === 'phase') this.#isFetching = event.phase === 'fetch';
+      if (event.event === 'content') this.#fetchedRoot = event.root ?? undefined;
       this.#ports.record.note(this.name, JSON.stringify(event));
     }
   }
@@ -233,6 +262,10 @@ export class Actor {
     const goods = this.#ports.goods[at];
     if (goods === undefined) throw new Error(`no content ${at}`);
     return goods;
+  }
+
+  #breaksIf(what: string | undefined): void {
+    if (what !== undefined) this.#breaks(what);
   }
 
   #breaks(what: string): void {

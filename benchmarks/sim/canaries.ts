@@ -1,84 +1,158 @@
 /**
  * Faults that are planted to see that the simulation finds them: each stands for a mistake that somebody could make in the program, and
- * must be caught within a few seeds.
+ * must be caught within a few dozen seeds, by the very invariants that it breaks.
  */
-import type { Disk, DiskFile } from '../../common/ports/disk.js';
-import type { Hasher } from '../../peer/hash/hasher.js';
-import type { NodePorts } from '../../peer/node.js';
+import type { Actor } from './actor.js';
 import type { ProgramRun } from './machine.js';
+import {
+  believing,
+  believingResume,
+  misread,
+  readingWrong,
+  replaced,
+  straying,
+  syncedAtItsName,
+  withFiles,
+} from './planted-ports.js';
+import type { SeedOutcome } from './seed-run.js';
 import type { WorldOptions } from './world.js';
+
+type Ports = ProgramRun['ports'];
 
 export interface Canary {
   readonly name: string;
+  /** What is said of it, each in some seed. */
+  readonly finds: readonly RegExp[];
   /** What of the program's ports is replaced. */
-  readonly plant: (ports: ProgramRun['ports']) => Partial<ProgramRun['ports']>;
+  readonly plant: (ports: Ports, actor: Actor) => Partial<Ports>;
 }
 
+const TAKEN_BACK = /reported done what a power cut could take back/;
+
 export const CANARIES: readonly Canary[] = [
-  // Chunks are believed, not checked.
-  { name: 'unverified-chunks', plant: ({ openHasher }) => ({ openHasher: (options) => believing(openHasher(options)) }) },
-  // Data is said to be on the disk and is not.
-  { name: 'data-not-synced', plant: ({ disk }) => ({ disk: withFiles(disk, { sync: async () => undefined }) }) },
-  // Names are said to be on the disk and are not.
-  { name: 'names-not-synced', plant: ({ disk }) => ({ disk: replaced(disk, { syncFolder: async () => undefined }) }) },
-  // Files are never closed.
-  { name: 'files-not-closed', plant: ({ disk }) => ({ disk: withFiles(disk, { close: async () => undefined }) }) },
-  // What was left beside a target stays.
-  { name: 'nothing-removed', plant: ({ disk }) => ({ disk: replaced(disk, { remove: async () => undefined }) }) },
-  // A fetch that waits for a timer waits for ever.
   {
+    // Chunks are believed, not checked.
+    name: 'unverified-chunks',
+    finds: [/counts \d+ bytes, and \d+ are there/],
+    plant: ({ openHasher }) => ({ openHasher: (options) => believing(openHasher(options)) }),
+  },
+  {
+    // Chunks count that are not where they belong.
+    name: 'chunks-astray',
+    finds: [/counts \d+ bytes, and \d+ are there/, /tells others that it has chunk/],
+    plant: ({ openHasher }) => ({ openHasher: (options) => straying(openHasher(options)) }),
+  },
+  {
+    // What an earlier run had is not looked at again.
+    name: 'resume-unchecked',
+    finds: [/tells others that it has chunk|counts \d+ bytes, and \d+ are there|has other bytes/],
+    plant: ({ openHasher }, actor) => ({ openHasher: (options) => believingResume(openHasher(options), actor) }),
+  },
+  {
+    // The journal is on the disk before what it claims.
+    name: 'journal-first',
+    finds: [/its journal claims chunk/],
+    plant: ({ disk }) => ({ disk: syncedAtItsName(disk) }),
+  },
+  {
+    // Data is said to be on the disk and is not.
+    name: 'data-not-synced',
+    finds: [TAKEN_BACK],
+    plant: ({ disk }) => ({ disk: withFiles(disk, () => ({ sync: async () => undefined })) }),
+  },
+  {
+    // Names are said to be on the disk and are not.
+    name: 'names-not-synced',
+    finds: [TAKEN_BACK],
+    plant: ({ disk }) => ({ disk: replaced(disk, { syncFolder: async () => undefined }) }),
+  },
+  {
+    // Files are never closed.
+    name: 'files-not-closed',
+    finds: [/files are still open/],
+    plant: ({ disk }) => ({ disk: withFiles(disk, () => ({ close: async () => undefined })) }),
+  },
+  {
+    // Streams are never closed.
+    name: 'streams-not-closed',
+    finds: [/streams or ports are still open/],
+    plant: ({ dialer }) => ({
+      dialer: replaced(dialer, {
+        dial: (to, timeoutMs, begin, signal) =>
+          dialer.dial(
+            to,
+            timeoutMs,
+            (stream) => begin(replaced(stream, { destroy: () => undefined, end: () => undefined })),
+            signal,
+          ),
+      }),
+    }),
+  },
+  {
+    // What was left beside a target stays.
+    name: 'nothing-removed',
+    finds: [/left-overs/],
+    plant: ({ disk }) => ({ disk: replaced(disk, { remove: async () => undefined }) }),
+  },
+  {
+    // A fetch that waits for a timer waits for ever.
     name: 'timers-that-stop',
+    finds: [/could have finished and has not/],
     plant: ({ clock }) => ({
       clock: replaced(clock, { setTimer: (name, ms, run) => clock.setTimer(name, name === 'fetch tick' ? ms * 1e6 : ms, run) }),
     }),
   },
-  // A node answers with what was asked of it before.
-  { name: 'wrong-bytes-read', plant: ({ disk }) => ({ disk: readingWrong(disk) }) },
+  {
+    // Timers are left behind.
+    name: 'timers-not-cancelled',
+    finds: [/leaves timers behind/],
+    plant: ({ clock }) => ({
+      clock: replaced(clock, { setTimer: (...timer) => ({ ...clock.setTimer(...timer), cancel: () => undefined }) }),
+    }),
+  },
+  {
+    // An error that nobody hears of.
+    name: 'errors-not-heard',
+    finds: [/a promise that nobody waits for was rejected/],
+    plant: ({ disk }) => ({
+      disk: replaced(disk, {
+        syncFolder: async (path) => {
+          void disk.open(`${path}/not there`, 'read');
+          await disk.syncFolder(path);
+        },
+      }),
+    }),
+  },
+  {
+    // A node answers with what was asked of it before.
+    name: 'wrong-bytes-read',
+    finds: [/was served with wrong bytes/],
+    plant: ({ disk }) => ({ disk: readingWrong(disk) }),
+  },
+  {
+    // A file gets the hashes of another one.
+    name: 'wrong-hashes',
+    finds: [/was given a root that is not its own/],
+    plant: ({ openHasher }) => ({ openHasher: (options) => misread(openHasher(options)) }),
+  },
 ];
 
-/** What plants a canary; nothing for `undefined`. Throws where there is none of the name. */
-export function canaryNamed(name: string | undefined): Pick<WorldOptions, 'equip'> {
-  if (name === undefined) return {};
+/** What of a canary these seeds did not find. */
+export function unfound({ finds }: Canary, outcomes: readonly SeedOutcome[]): RegExp[] {
+  return finds.filter((pattern) => !outcomes.some(({ broken }) => broken.some((what) => pattern.test(what))));
+}
+
+/** Throws where there is none of the name. */
+function canaryNamed(name: string): Canary {
   const canary = CANARIES.find((one) => one.name === name);
   if (canary === undefined)
     throw new Error(`There is no canary "${name}"; there are ${CANARIES.map((one) => one.name).join(', ')}, and all.`);
-  return { equip: (run) => ({ ...run, ports: { ...run.ports, ...canary.plant(run.ports) } }) };
+  return canary;
 }
 
-/** An object with some of its methods replaced. */
-function replaced<Port extends object>(port: Port, methods: Partial<Port>): Port {
-  return new Proxy(port, {
-    get: (target, name) => {
-      const other: unknown = Reflect.get(methods, name);
-      const own: unknown = other ?? Reflect.get(target, name, target);
-      return typeof own === 'function' && other === undefined ? own.bind(target) : own;
-    },
-  });
-}
-
-function withFiles(disk: Disk, methods: Partial<DiskFile>): Disk {
-  return replaced(disk, { open: async (...how) => replaced(await disk.open(...how), methods) });
-}
-
-function believing(hasher: Hasher): Hasher {
-  return replaced(hasher, {
-    land: (landing, hashName) => hasher.land({ ...landing, expectation: { by: 'nothing' } }, hashName),
-  });
-}
-
-/** Serves bytes of a file with one changed. */
-function readingWrong(disk: NodePorts['disk']): Disk {
-  const spoil = (file: DiskFile): DiskFile =>
-    replaced(file, {
-      read: async (into, position) => {
-        const count = await file.read(into, position);
-        const first = into[0];
-        if (first !== undefined && count > 1) into[0] = first ^ 1;
-        return count;
-      },
-    });
-  return replaced(disk, {
-    open: async (path, how, mode) =>
-      how === 'read' && path.includes('shared') ? spoil(await disk.open(path, how, mode)) : disk.open(path, how, mode),
-  });
+/** What plants a canary; nothing for `undefined`. Throws where there is none of the name. */
+export function planting(name: string | undefined): Pick<WorldOptions, 'equip'> {
+  if (name === undefined) return {};
+  const { plant } = canaryNamed(name);
+  return { equip: (run, actor) => ({ ...run, ports: { ...run.ports, ...plant(run.ports, actor) } }) };
 }

@@ -142,6 +142,7 @@ export class FaultRunner {
     record.count(`${fault.isPower ? 'power loss' : 'kill'}${fault.changeCount > 0 ? ' in a write' : ''}`);
     actor.crash(fault.isPower);
     if (fault.isMoved) actor.machine.move();
+    if (fault.isRotten && actor.rot()) record.count('rot');
     const restart = () => this.#world.startActor(actors.indexOf(actor));
     this.#until({ forMs: Math.min(fault.forMs, Math.max(1, scenario.healedMs - clock.nowMs())) }, restart);
   }

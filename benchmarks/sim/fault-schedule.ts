@@ -1,5 +1,5 @@
 /** What goes wrong in a scenario, and when. Every fault has an end, or the end of all faults is its own. */
-import type { Draw } from './draw.js';
+import { Draw } from './draw.js';
 import type { MachinePlan, Scenario } from './scenario.js';
 
 interface Span {
@@ -17,13 +17,17 @@ export type Fault = Span &
     | { readonly kind: 'tracker-crash'; readonly tracker: number; readonly isPower: boolean }
     /** Stopped as by SIGSTOP. */
     | { readonly kind: 'stall'; readonly machine: number }
-    /** `changeCount`: at the so-manieth change of the disk from then on, at once where it is 0; `isMoved`: comes back with another address. */
+    /**
+     * `changeCount`: at the so-manieth change of the disk from then on, at once where it is 0; `isMoved`: comes back with another address;
+     * `isRotten`: bits of what it had fetched have changed meanwhile.
+     */
     | {
         readonly kind: 'crash';
         readonly machine: number;
         readonly isPower: boolean;
         readonly changeCount: number;
         readonly isMoved: boolean;
+        readonly isRotten: boolean;
       }
     /** The person ends the command, and gives it again. */
     | { readonly kind: 'interrupt'; readonly machine: number }
@@ -47,25 +51,35 @@ const SECOND_MS = 1000;
 /** Faults begin within this time: most fetches are over by then. */
 const TROUBLE_MS = 60 * SECOND_MS;
 
-type Cast = Pick<Scenario, 'trackers' | 'machines' | 'contents'>;
+type Cast = Pick<Scenario, 'seed' | 'isLong' | 'trackers' | 'machines' | 'contents'>;
+
+/** Added to a seed for what is drawn on its own. */
+const ROT_SALT = 0x4000_0000;
 
 /** Faults and the time from which there are none. One seed in eight has none at all. */
 export function drawFaults(draw: Draw, cast: Cast): Pick<Scenario, 'faults' | 'healedMs'> {
   if (draw.isOneIn(8)) return { faults: [], healedMs: 0 };
-  const troubleMs = draw.pick([8 * SECOND_MS, 20 * SECOND_MS, TROUBLE_MS]);
-  const count = draw.pick([1, 2, 3, 4, 6, 10]);
-  const faults = Array.from({ length: count }, () => drawFault(draw, cast, troubleMs)).sort((a, b) => a.atMs - b.atMs);
+  const { isLong } = cast;
+  const troubleMs = draw.pick(isLong ? [20 * SECOND_MS] : [8 * SECOND_MS, 20 * SECOND_MS, TROUBLE_MS]);
+  const count = draw.pick(isLong ? [4, 6, 10] : [1, 2, 3, 4, 6, 10]);
+  const kinds = isLong ? MACHINE_KINDS : KINDS;
+  // Drawn on its own, so that a seed that once failed is still the same but for this.
+  const rotDraw = new Draw(cast.seed + ROT_SALT);
+  const faults = Array.from({ length: count }, () => {
+    const fault = drawFault(draw, cast, kinds, troubleMs);
+    return fault.kind === 'crash' ? { ...fault, isRotten: rotDraw.isOneIn(2) } : fault;
+  }).sort((a, b) => a.atMs - b.atMs);
   return { faults, healedMs: Math.max(...faults.map(({ atMs, forMs }) => atMs + forMs)) };
 }
 
-function drawFault(draw: Draw, cast: Cast, troubleMs: number): Fault {
+function drawFault(draw: Draw, cast: Cast, kinds: readonly FaultKind[], troubleMs: number): Fault {
   const span = { atMs: draw.between(0, troubleMs), forMs: draw.magnitude(200, 40 * SECOND_MS) };
   const ownersOf = (role: MachinePlan['role']) => [...cast.machines.keys()].filter((at) => cast.machines[at]?.role === role);
   const [sharers, fetchers] = [ownersOf('share'), ownersOf('fetch')];
   // Fetchers write, so they have more to lose.
   const machine = draw.isOneIn(4) ? draw.pick(sharers) : draw.pick(fetchers);
   const isPower = draw.isOneIn(2);
-  switch (draw.pick(KINDS)) {
+  switch (draw.pick(kinds)) {
     case 'datagrams':
       return {
         ...{ kind: 'datagrams', ...span, lossShare: draw.pick([0.05, 0.3, 0.9]) },
@@ -85,8 +99,8 @@ function drawFault(draw: Draw, cast: Cast, troubleMs: number): Fault {
     case 'stall':
       return { kind: 'stall', ...span, machine };
     case 'crash': {
-      const changeCount = draw.isOneIn(3) ? 0 : draw.magnitude(1, 60);
-      return { kind: 'crash', ...span, machine, isPower, changeCount, isMoved: draw.isOneIn(6) };
+      const changeCount = draw.isOneIn(3) ? 0 : draw.magnitude(1, cast.isLong ? 12 : 60);
+      return { kind: 'crash', ...span, machine, isPower, changeCount, isMoved: draw.isOneIn(6), isRotten: false };
     }
     case 'interrupt':
       return { kind: 'interrupt', ...span, machine: draw.pick(fetchers) };
@@ -110,4 +124,20 @@ function drawFault(draw: Draw, cast: Cast, troubleMs: number): Fault {
 const KINDS: readonly FaultKind[] = [
   ...(['datagrams', 'resets', 'resets', 'silences', 'partition', 'partition', 'tracker-crash', 'stall'] as const),
   ...(['crash', 'crash', 'crash', 'crash', 'interrupt', 'disk-full', 'disk-error', 'disk-error', 'edit'] as const),
+];
+
+/** Those that hit a machine at work. */
+const MACHINE_KINDS: readonly FaultKind[] = [
+  ...([
+    'crash',
+    'crash',
+    'crash',
+    'crash',
+    'interrupt',
+    'disk-full',
+    'disk-error',
+    'disk-error',
+    'stall',
+    'tracker-crash',
+  ] as const),
 ];

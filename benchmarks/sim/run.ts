@@ -2,7 +2,7 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { numberOf, runProgram } from '../options.js';
-import { CANARIES, canaryNamed } from './canaries.js';
+import { CANARIES, planting, unfound } from './canaries.js';
 import { runSeed } from './seed-run.js';
 import { SeedThread } from './seed-thread.js';
 import { Tally } from './tally.js';
@@ -63,34 +63,31 @@ function readArguments(args: readonly string[]): Arguments | undefined {
 /** One seed on this thread, as a person looks at it. */
 async function runOne(seed: number, isTraced: boolean, canary: string | undefined): Promise<Tally> {
   const trace = (line: string) => process.stdout.write(`${line}\n`);
-  const outcome = await runSeed(seed, { ...canaryNamed(canary), ...(isTraced ? { trace } : {}) });
+  const outcome = await runSeed(seed, { ...planting(canary), ...(isTraced ? { trace } : {}) });
   const tally = new Tally(canary);
   tally.add(outcome);
   process.stdout.write(`seed ${seed}: ${outcome.eventCount} events, hash ${outcome.hash}\n`);
   return tally;
 }
 
-/** Many, on a thread for each core. Ends at the first that fails where `isFirstEnough`. */
+/** Many, on a thread for each core. Where `isEnough` is given, it says when to end, and what fails is not told. */
 async function runMany(
   { seeds, from }: Pick<Arguments, 'seeds' | 'from'>,
   canary: string | undefined,
-  isFirstEnough = false,
+  isEnough?: (tally: Tally) => boolean,
 ): Promise<Tally> {
   const tally = new Tally(canary);
   let next = from;
   const work = async () => {
     const thread = new SeedThread();
-    while (next < from + seeds && !(isFirstEnough && tally.failedCount > 0)) {
-      const job: SeedJob = {
-        from: next,
-        count: Math.min(isFirstEnough ? FEW_SEEDS_COUNT : JOB_SEEDS_COUNT, from + seeds - next),
-        canary,
-      };
+    while (next < from + seeds && isEnough?.(tally) !== true) {
+      const atOnceCount = isEnough === undefined ? JOB_SEEDS_COUNT : FEW_SEEDS_COUNT;
+      const job: SeedJob = { from: next, count: Math.min(atOnceCount, from + seeds - next), canary };
       next += job.count;
       for (const outcome of await thread.run(job)) {
         tally.add(outcome);
         if (tally.seedCount % PROGRESS_SEEDS_COUNT === 0) process.stderr.write(`${tally.seedCount} of ${seeds} seeds\n`);
-        if (outcome.broken.length > 0 && !isFirstEnough) process.stdout.write(tally.report(outcome));
+        if (outcome.broken.length > 0 && isEnough === undefined) process.stdout.write(tally.report(outcome));
       }
     }
     await thread.close();
@@ -101,11 +98,13 @@ async function runMany(
 
 async function runCanaries(from: number): Promise<boolean> {
   let areAllFound = true;
-  for (const { name } of CANARIES) {
-    const tally = await runMany({ seeds: CANARY_SEEDS_COUNT, from }, name, true);
-    const isFound = tally.failedCount > 0;
+  for (const canary of CANARIES) {
+    const left = (tally: Tally) => unfound(canary, tally.failures);
+    const tally = await runMany({ seeds: CANARY_SEEDS_COUNT, from }, canary.name, (soFar) => left(soFar).length === 0);
+    const isFound = left(tally).length === 0;
     areAllFound &&= isFound;
-    process.stdout.write(`${isFound ? 'found' : 'NOT FOUND'}: ${name} (${tally.firstFailure ?? `${tally.seedCount} seeds`})\n`);
+    const how = isFound ? (tally.firstFailure ?? '') : `${tally.seedCount} seeds without ${left(tally).join(', ')}`;
+    process.stdout.write(`${isFound ? 'found' : 'NOT FOUND'}: ${canary.name} (${how})\n`);
   }
   return areAllFound;
 }

@@ -69,6 +69,11 @@ export interface TrackerPlan {
 
 export interface Scenario {
   readonly seed: number;
+  /**
+   * Most fetches are over in a few seconds, before most of what could go wrong. In a long one files have several chunks and lines are slow,
+   * so that whoever fetches is hit meanwhile, and more than once.
+   */
+  readonly isLong: boolean;
   readonly trackers: readonly TrackerPlan[];
   readonly contents: readonly ScenarioContent[];
   readonly machines: readonly MachinePlan[];
@@ -77,44 +82,60 @@ export interface Scenario {
   readonly healedMs: number;
 }
 
+/** One seed in so many, at this place among them, is a long one. */
+const LONG_EVERY_COUNT = 4;
+const LONG_PLACE = 3;
+/** Of the sizes, those of several chunks. */
+const LONG_SIZES_COUNT = 3;
+/** Bytes a second, from and to. */
+const LINE_BYTES = [100_000, 12_000_000] as const;
+const SLOW_LINE_BYTES = [50_000, 500_000] as const;
+
 export function drawScenario(seed: number): Scenario {
   const draw = new Draw(seed);
+  const isLong = seed % LONG_EVERY_COUNT === LONG_PLACE;
+  const line = () => drawLine(draw, isLong ? SLOW_LINE_BYTES : LINE_BYTES);
   const trackers = Array.from({ length: draw.isOneIn(3) ? 2 : 1 }, () => ({
     line: { upBytesPerSecond: 1e7, downBytesPerSecond: 1e7, latencyMs: draw.magnitude(1, 60) },
     intervalMs: draw.pick([10_000, 30_000]),
   }));
-  const contents = Array.from({ length: draw.pick([1, 1, 2]) }, (_, at) => drawContent(draw, at));
+  const sizes = isLong ? SAMPLE_SIZES.slice(-LONG_SIZES_COUNT) : SAMPLE_SIZES;
+  const contents = Array.from({ length: draw.pick([1, 1, 2]) }, (_, at) => drawContent(draw, at, sizes));
   const machines: MachinePlan[] = [];
   const flags = () => drawFlags(draw, trackers.length);
   for (const content of contents.keys()) {
     for (let count = draw.pick([1, 1, 2]); count > 0; count -= 1) {
-      machines.push({ role: 'share', contents: [content], startMs: draw.between(0, 3000), line: drawLine(draw), ...flags() });
+      machines.push({ role: 'share', contents: [content], startMs: draw.between(0, 3000), line: line(), ...flags() });
     }
   }
-  for (let count = draw.pick([2, 2, 3, 3, 4, 6, 8]); count > 0; count -= 1) machines.push(drawFetcher(draw, contents, flags()));
-  if (draw.isOneIn(3)) {
-    for (let count = draw.between(1, 3); count > 0; count -= 1) machines.push(drawHostile(draw, contents));
+  for (let count = draw.pick([2, 2, 3, 3, 4, 6, 8]); count > 0; count -= 1) {
+    const own = flags();
+    machines.push({ ...drawFetcher(draw, contents, isLong), line: line(), ...own });
   }
-  return { seed, trackers, contents, machines, ...drawFaults(draw, { trackers, machines, contents }) };
+  if (draw.isOneIn(3)) {
+    for (let count = draw.between(1, 3); count > 0; count -= 1) machines.push({ ...drawHostile(draw, contents), line: line() });
+  }
+  const cast = { seed, isLong, trackers, contents, machines };
+  return { ...cast, ...drawFaults(draw, cast) };
 }
 
-function drawContent(draw: Draw, at: number): ScenarioContent {
+function drawContent(draw: Draw, at: number, sizes: readonly number[]): ScenarioContent {
   const hashName = draw.isOneIn(4) ? 'sha256' : 'blake3';
   // Of each content its own: two files of one root may go by either name.
   const variant = () => 3 * at + draw.between(0, 2);
   if (!draw.isOneIn(4)) {
     const name = `file-${at}.bin`;
-    return { name, isFolder: false, hashName, files: [{ path: name, sizeBytes: draw.pick(SAMPLE_SIZES), variant: variant() }] };
+    return { name, isFolder: false, hashName, files: [{ path: name, sizeBytes: draw.pick(sizes), variant: variant() }] };
   }
   const files = Array.from({ length: draw.between(1, 6) }, (_, nth) => {
-    const sizeBytes = draw.isOneIn(3) ? draw.pick(SAMPLE_SIZES) : draw.pick(SMALL_SIZES);
+    const sizeBytes = draw.isOneIn(3) ? draw.pick(sizes) : draw.pick(SMALL_SIZES);
     return { path: `${draw.isOneIn(2) ? 'inner/' : ''}part-${nth}`, sizeBytes, variant: variant() };
   });
   return { name: `folder-${at}`, isFolder: true, hashName, files };
 }
 
-function drawLine(draw: Draw): Line {
-  const upBytesPerSecond = draw.magnitude(100_000, 12_000_000);
+function drawLine(draw: Draw, [least, most]: readonly [number, number]): Line {
+  const upBytesPerSecond = draw.magnitude(least, most);
   return { upBytesPerSecond, downBytesPerSecond: upBytesPerSecond * draw.between(1, 4), latencyMs: draw.magnitude(1, 150) };
 }
 
@@ -130,19 +151,17 @@ function drawFlags(draw: Draw, trackerCount: number): MachineFlags {
   };
 }
 
-function drawFetcher(draw: Draw, contents: readonly ScenarioContent[], flags: MachineFlags): MachinePlan {
+function drawFetcher(draw: Draw, contents: readonly ScenarioContent[], isSoon: boolean): Omit<FetcherPlan, keyof MachineFlags> {
   return {
     role: 'fetch',
     content: draw.between(0, contents.length - 1),
     by: draw.pick(['link', 'link', 'root', 'name'] as const),
-    startMs: draw.isOneIn(2) ? draw.between(0, 2000) : draw.between(0, 30_000),
+    startMs: isSoon || draw.isOneIn(2) ? draw.between(0, 2000) : draw.between(0, 30_000),
     patienceMs: draw.pick([10_000, 30_000, 30_000]),
     isSeeding: !draw.isOneIn(3),
-    line: drawLine(draw),
-    ...flags,
   };
 }
 
-function drawHostile(draw: Draw, contents: readonly ScenarioContent[]): MachinePlan {
-  return { role: 'hostile', content: draw.between(0, contents.length - 1), kind: draw.pick(HOSTILE_KINDS), line: drawLine(draw) };
+function drawHostile(draw: Draw, contents: readonly ScenarioContent[]): HostilePlan {
+  return { role: 'hostile', content: draw.between(0, contents.length - 1), kind: draw.pick(HOSTILE_KINDS) };
 }

@@ -1,14 +1,16 @@
 /**
- * Listens to what a peer says to those who fetch from it: every chunk and every manifest that leaves it is held against the truth.
+ * Listens to what a peer says to those who fetch from it: every chunk and every manifest that leaves it is held against the truth, and
+ * what it says that it has is told on.
  *
  * Requests are read as they come in and replies as they go out, so it knows what each body is the answer to. Nothing is changed.
  */
 
 import { manifestFromRaw } from '../../common/core/manifest.js';
+import type { ContentRoot } from '../../common/core/root.js';
 import type { ListenPort, ServedStream, StreamHandlers } from '../../common/ports/net.js';
 import { LineSplitter } from '../../common/wire/line-splitter.js';
 import { unpackMsgpack } from '../../common/wire/msgpack.js';
-import { type PeerRequest, parseBodyHeader, parsePeerRequest } from '../../common/wire/peer-lines.js';
+import { type PeerRequest, parseBodyHeader, parseHaveNews, parsePeerRequest } from '../../common/wire/peer-lines.js';
 import type { Truth } from './truth.js';
 
 /** Bytes that wait in one stream at most: what the server allows itself there, and the same again. */
@@ -17,6 +19,8 @@ const QUEUED_MAX_BYTES = 4 * 1024 * 1024;
 export interface TapEvents {
   /** A chunk was served that is what it should be. */
   served(): void;
+  /** It says that it has these chunks. */
+  told(root: ContentRoot, chunks: readonly number[]): void;
   broken(what: string): void;
 }
 
@@ -146,7 +150,14 @@ class ReplyWatch {
     if (end < 0) return bytes.length - at;
     const line = this.#line;
     this.#line = '';
-    if (line.startsWith('HAVE ')) return end + 1 - at;
+    if (line.startsWith('HAVE ')) {
+      const { root, ranges } = parseHaveNews(line);
+      this.#events.told(
+        root,
+        ranges.flatMap(([first, count]) => Array.from({ length: count }, (_, nth) => first + nth)),
+      );
+      return end + 1 - at;
+    }
     const request = this.#requests.shift();
     const lengthBytes = parseBodyHeader(line);
     if (lengthBytes !== undefined) {
@@ -170,6 +181,7 @@ class ReplyWatch {
     const { request, bytes } = this.#body ?? {};
     this.#body = undefined;
     if (request === undefined || bytes === undefined) return;
+    if (request.verb === 'HAVE' && request.content.by === 'root') this.#events.told(request.content.root, indexesIn(bytes));
     if (request.verb === 'GET_CHUNK') {
       const { content, chunkIndex } = request;
       if (this.#truth.isChunk(content, chunkIndex, bytes)) this.#events.served();
@@ -179,6 +191,11 @@ class ReplyWatch {
       this.#events.broken(`a wrong manifest of ${nameOf(request.content)} was served`);
     }
   }
+}
+
+/** The numbers of the bits that are set, of which bit 7 of byte 0 is the first. */
+function indexesIn(bits: Uint8Array): number[] {
+  return [...Array(8 * bits.length).keys()].filter((index) => (((bits[index >> 3] ?? 0) << (index & 7)) & 0x80) !== 0);
 }
 
 function nameOf(

@@ -1,6 +1,6 @@
 /** A thread that runs seeds one after the other and sends back what came of them. */
 import { parentPort } from 'node:worker_threads';
-import { canaryNamed } from './canaries.js';
+import { planting } from './canaries.js';
 import { runSeed, type SeedOutcome } from './seed-run.js';
 
 export interface SeedJob {
@@ -12,6 +12,6 @@ export interface SeedJob {
 
 parentPort?.on('message', async ({ from, count, canary }: SeedJob) => {
   const outcomes: SeedOutcome[] = [];
-  for (let seed = from; seed < from + count; seed += 1) outcomes.push(await runSeed(seed, canaryNamed(canary)));
+  for (let seed = from; seed < from + count; seed += 1) outcomes.push(await runSeed(seed, planting(canary)));
   parentPort?.postMessage(outcomes);
 });

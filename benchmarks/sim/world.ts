@@ -121,6 +121,7 @@ export class World {
     const { record } = this;
     const listener = tappedListener(run.ports.listener, this.#truth, {
       served: () => record.count('chunks served'),
+      told: (root, chunks) => actor.told(root, chunks),
       broken: (what) => record.breaks(actor.name, what),
     });
     const tapped = { ...run, ports: { ...run.ports, listener } };
@@ -219,6 +220,10 @@ export class World {
     });
     await this.#pass(CLOSE_MS);
     if (!areTrackersClosed && !this.#isBroken) record.breaks('tracker', 'does not end when it is told to');
-    for (const { host } of this.trackers) if (host.openCount > 0) record.breaks(host.ip, `${host.openCount} are still open`);
+    for (const { host, life } of this.trackers) {
+      if (host.openCount > 0) record.breaks(host.ip, `${host.openCount} are still open`);
+      const timers = life?.timerNames ?? [];
+      if (timers.length > 0) record.breaks(host.ip, `leaves timers behind: ${timers.join(', ')}`);
+    }
   }
 }

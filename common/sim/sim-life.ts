@@ -11,6 +11,7 @@ export class SimLife {
   #state: 'running' | 'stopped' | 'dead' = 'running';
   #held: (() => void)[] = [];
   readonly #watchers = new Set<LifeWatcher>();
+  readonly #timers = new Map<object, string>();
 
   get isRunning(): boolean {
     return this.#state === 'running';
@@ -18,6 +19,11 @@ export class SimLife {
 
   get isDead(): boolean {
     return this.#state === 'dead';
+  }
+
+  /** Names of the timers that are set: a program that leaves one behind does not end. */
+  get timerNames(): string[] {
+    return [...this.#timers.values()];
   }
 
   /** Calls into the program: at once where it runs, when it goes on where it is stopped, never where it is dead. */
@@ -54,6 +60,7 @@ export class SimLife {
     this.#state = 'dead';
     this.#held = [];
     this.#watchers.clear();
+    this.#timers.clear();
   }
 
   /** Tells `watcher` of stops until the function that is returned is called. */
@@ -75,12 +82,15 @@ export class SimLife {
     let isCancelled = false;
     const timer = clock.setTimer(name, delayMs, () => {
       this.call(() => {
+        this.#timers.delete(timer);
         if (!isCancelled) run();
       });
     });
+    this.#timers.set(timer, name);
     return {
       cancel: () => {
         isCancelled = true;
+        this.#timers.delete(timer);
         timer.cancel();
       },
     };
