@@ -117,7 +117,7 @@ runProgram('sim', async (given) => {
     return;
   }
   // A name that is none ends it here, and not in each worker.
-  canaryNamed(args.canary);
+  planting(args.canary);
   const startedMs = performance.now();
   const tally = args.seed === undefined ? await runMany(args, args.canary) : await runOne(args.seed, args.isTraced, args.canary);
   if (args.seed !== undefined) for (const outcome of tally.failures) process.stdout.write(tally.report(outcome));
