@@ -105,6 +105,31 @@ describe('part store', () => {
     await again.store.close();
   });
 
+  test.each<[string, () => Promise<void>]>([
+    ['is gone', () => rm(paths().journal)],
+    [
+      'claims what is damaged',
+      async () => {
+        const handle = await open(paths().part, 'r+');
+        await handle.write(Buffer.alloc(CHUNK_BYTES, 7), 0, CHUNK_BYTES, 0).finally(() => handle.close());
+      },
+    ],
+  ])('FS8: so it does where the journal of that run %s', async (_what, spoil) => {
+    const first = (await begin()).store;
+    for (const unit of [0, 2]) await write(first, unit);
+    first.wrote(0);
+    await first.checkpoint();
+    await first.close();
+    await spoil();
+    const { store } = await begin();
+    failSync = () => {};
+    expect((await store.checkpoint())?.units).toContain(2);
+    await store.close();
+    const again = await begin();
+    expect(again.had.has(2)).toBe(false);
+    await again.store.close();
+  });
+
   test('FS8: a failed sync costs also what was written while it ran', async () => {
     const { store } = await begin();
     for (const unit of [0, 1]) await write(store, unit);

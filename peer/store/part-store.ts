@@ -125,12 +125,13 @@ export class PartStore {
           if ((catalog.files[index]?.sizeBytes ?? 0) > 0) files.markWritten(index);
       }
       // A journal with wrong claims is written anew, so that a later run does not count them again.
-      if (state !== undefined && damagedCount === 0) {
-        this.#journal = await Journal.reopen(this.#disk, paths.journal, state);
-        // Found, and claimed by nobody: like what is written now, it counts once it is synced.
-        for (const [first, count] of had.runs())
-          for (let unit = first; unit < first + count; unit += 1) if (!claimed.has(unit)) this.#fresh.push(unit);
-      } else await this.#newJournal(catalog, root, name, had);
+      if (state !== undefined && damagedCount === 0) this.#journal = await Journal.reopen(this.#disk, paths.journal, state);
+      else await this.#newJournal(catalog, root, name);
+      const kept: number[] = [];
+      // Found, and claimed by nobody: like what is written now, it counts once it is synced.
+      for (const [first, count] of had.runs())
+        for (let unit = first; unit < first + count; unit += 1) (claimed.has(unit) ? kept : this.#fresh).push(unit);
+      if (damagedCount > 0 && kept.length > 0) await this.#journal?.have(runsOf(kept));
       return { had, damagedCount, foundHashes: check?.foundHashes ?? new Map() };
     } catch (error) {
       throw diskError(error, paths.part);
@@ -239,16 +240,12 @@ export class PartStore {
     return units;
   }
 
-  async #newJournal(catalog: Catalog, root: string, name: string, had: Bitfield): Promise<void> {
+  async #newJournal(catalog: Catalog, root: string, name: string): Promise<void> {
     const head = { root, sizeBytes: catalog.totalBytes, name };
     const journal = await Journal.create(this.#disk, this.#options.paths.journal, head);
     this.#journal = journal;
     for (const [index, file] of catalog.files.entries()) {
       if (file.hashes !== undefined) await journal.keepHashes(index, { hashName: file.hashName, hashes: file.hashes });
-    }
-    if (had.count > 0) {
-      await this.#part.sync();
-      await journal.have(had.runs());
     }
   }
 
