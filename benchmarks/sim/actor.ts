@@ -171,8 +171,9 @@ export class Actor {
   #isOfOtherVersion(name: string): boolean {
     const others = (this.goods?.roots ?? []).filter((root) => root !== this.#done?.root);
     return others.some((root) => {
-      const { part, lock } = partPaths(this.target, root);
-      return name.includes(basename(part, 'part')) || name.startsWith(`.${lockKey(lock)}.`);
+      const { part, lock, index } = partPaths(this.target, root);
+      const locks = [lock, partPaths(index, root).lock];
+      return name.includes(basename(part, 'part')) || locks.some((one) => name.startsWith(`.${lockKey(one)}.`));
     });
   }
 
