@@ -1,5 +1,5 @@
 /** Pushes as a stranger would offer them, fetched by the program's own fetch from peers that are honest or not. */
-import { mkdir, readdir, readFile, symlink, unlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, unlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { ShoalError } from '../../common/core/errors.js';
@@ -146,6 +146,20 @@ describe('push inbox', () => {
     for (const name of ['.ssh', 'a/.profile', '.a.bin.0123456789ab.shoal-part'])
       expect(await rejectionCode(inbox.push({ ...offer, group: 'g', name: name as PushOffer['name'] }, FROM))).toBe('DENIED');
     expect(told).toEqual([]);
+  });
+
+  test('FS10: a folder that was taken away with all that is in it is made again for the next push', async () => {
+    const peer = await bench.peer(content);
+    const inbox = await open();
+    await rm(inFolder(), { recursive: true });
+    expect(await ended(inbox, offerOf(content, peer))).toMatchObject({ state: 'done' });
+    expect(content.bytes.equals(await readFile(inFolder('a.bin')))).toBe(true);
+    await rm(inFolder(), { recursive: true });
+    await writeFile(inFolder(), 'something else');
+    expect(await rejectionCode(inbox.push({ ...offerOf(content, peer), name: 'b.bin' as PushOffer['name'] }, FROM))).toBe(
+      'TARGET_EXISTS',
+    );
+    expect(await readFile(inFolder(), 'utf8')).toBe('something else');
   });
 
   test('quota and disk count what is under way', async () => {

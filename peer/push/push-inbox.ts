@@ -105,7 +105,7 @@ export class PushInbox {
 
   /**
    * Takes an offer, or tells what became of it: the same content under the same name is the same push. One that is over is tried anew
-   * where another process (`id`) offers it. Throws `DENIED`, `LIMIT` or `BUSY`.
+   * where another process (`id`) offers it. Throws `DENIED`, `LIMIT` or `BUSY`, and as `PushFolder.open`.
    */
   async push(offer: PushOffer, { ip }: { readonly ip: string }): Promise<PushState> {
     this.#refuseIfStopped();
@@ -160,9 +160,11 @@ export class PushInbox {
     }
   }
 
-  /** Sees to it that an offer fits, as far as that can be. Throws `LIMIT`. */
+  /** Sees to it that an offer fits, as far as that can be. Throws `LIMIT`, and as `PushFolder.open`. */
   async #makeRoom(wanted: PushOffer): Promise<void> {
     const { sizeBytes } = wanted;
+    // Whoever clears it may take the folder away, too.
+    await this.#ports.folder.open();
     const isTooSmall = () => sizeBytes > this.#table.roomFor(wanted);
     const isStale = this.#ports.clock.nowMs() - this.#measuredMs >= MEASURE_MS;
     if (isTooSmall() && isStale) await this.#measure();

@@ -1,7 +1,7 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
@@ -52,6 +52,16 @@ describe('target lock', () => {
     await writeFile(long, `${deadPid()} 1`);
     await (await TargetLock.take(realStorage, long)).release();
     expect(await readdir(folder)).toEqual([]);
+  });
+
+  test.each([
+    ['a folder', () => mkdir(path())],
+    ['a symbolic link', () => symlink(join(folder, 'elsewhere'), path())],
+    ['a file that is too long for one', () => writeFile(path(), Buffer.alloc(5000))],
+  ])('FS13: %s in its place is not touched, and it is told what to do', async (_title, make) => {
+    await make();
+    await expect(TargetLock.take(realStorage, path())).rejects.toThrow(/is no lock at all; then delete it\.$/);
+    expect(await readdir(folder)).toHaveLength(1);
   });
 
   test('FS13: one of a live process is refused, and named', async () => {

@@ -55,7 +55,8 @@ export class TargetLock {
         if (holder !== undefined && processes.isAlive(holder)) throw refusal(idOf(holder));
         if (holder !== undefined) await removeStale(ports, own, path);
       }
-      throw new ShoalError('TARGET_EXISTS', 'local', `The lock ${path} cannot be taken; is another fetch of this just starting?`);
+      const text = `The lock ${path} cannot be taken: another fetch of this is just starting, or it is no lock at all; then delete it.`;
+      throw new ShoalError('TARGET_EXISTS', 'local', text);
     } finally {
       // One that stays is in nobody's way, and no reason to keep the lock from who has it.
       await removeIfThere(disk, own).catch(() => undefined);
