@@ -22,7 +22,7 @@ export interface LandingPorts {
 export async function landChunk({ store, pool }: LandingPorts, place: UnitPlace, slotOffset: number): Promise<LandedChunk> {
   const { fileIndex, file, lengthBytes, expectation, position } = place;
   try {
-    const fd = await store.acquire(fileIndex);
+    const fd = await store.acquire(place);
     const landing = { slotOffset, lengthBytes, expectation, position, fd };
     const result = await pool.land(landing, file.hashName).finally(() => store.release(fileIndex));
     if (result.kind !== 'failed') return result;

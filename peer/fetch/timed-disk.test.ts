@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { ShoalError } from '../../common/core/errors.js';
 import type { LandingResult } from '../hash/worker-task.js';
 import { JumpClock } from '../testkit/jump-clock.js';
+import type { UnitPlace } from './catalog.js';
 import { StageTimes } from './stage-times.js';
 import { type LandingStore, timedPool, timedStore } from './timed-disk.js';
 import { explain } from './verdict.js';
@@ -15,9 +16,9 @@ function slowDisk(landing: LandingResult | Error) {
   times.enter('fetch', 0);
   const told: string[] = [];
   const store: LandingStore = {
-    acquire: async (fileIndex) => {
+    acquire: async (place) => {
       clock.jump(40);
-      if (fileIndex > 0) throw new Error('no such file');
+      if (place.fileIndex > 0) throw new Error('no such file');
       return 7;
     },
     release: (fileIndex) => void told.push(`release ${fileIndex}`),
@@ -41,10 +42,12 @@ function slowDisk(landing: LandingResult | Error) {
 const landing = { slotOffset: 0, lengthBytes: 1, expectation: { by: 'nothing' }, fd: 7, position: 0 } as const;
 const landed = { kind: 'landed', hash: new Uint8Array(32), hashMs: 2, writeMs: 5 } as const;
 
+const placeIn = (fileIndex: number) => ({ fileIndex }) as UnitPlace;
+
 test('what passes through is as it was, and timed', async () => {
   const { clock, times, told, store, pool } = slowDisk(landed);
-  expect(await store.acquire(0)).toBe(7);
-  await expect(store.acquire(1)).rejects.toThrow('no such file');
+  expect(await store.acquire(placeIn(0))).toBe(7);
+  await expect(store.acquire(placeIn(1))).rejects.toThrow('no such file');
   expect(await pool.land(landing, 'blake3')).toBe(landed);
   store.wrote(3);
   store.release(2);

@@ -31,12 +31,12 @@ export function timedPool(pool: LandingPool, clock: Clock, times: StageTimes): L
 export function timedStore(store: LandingStore, clock: Clock, times: StageTimes): LandingStore {
   let lastFileIndex: number | undefined;
   return {
-    acquire(fileIndex) {
-      if (fileIndex === lastFileIndex) return store.acquire(fileIndex);
-      lastFileIndex = fileIndex;
+    acquire(place) {
+      if (place.fileIndex === lastFileIndex) return store.acquire(place);
+      lastFileIndex = place.fileIndex;
       const sinceMs = clock.nowMs();
       times.landing(sinceMs);
-      return store.acquire(fileIndex).finally(() => times.fileOpened(sinceMs, clock.nowMs()));
+      return store.acquire(place).finally(() => times.fileOpened(sinceMs, clock.nowMs()));
     },
     release: (fileIndex) => store.release(fileIndex),
     pathOf: (fileIndex) => store.pathOf(fileIndex),

@@ -11,6 +11,7 @@ import { openFilePatiently, whenHandleFree } from '../../common/node/open-file-p
 import type { Disk, DiskFile, OpenMode } from '../../common/ports/disk.js';
 import type { Catalog, UnitPlace } from '../fetch/catalog.js';
 import { diskError } from './disk-error.js';
+import { confirmParts, isChanged, refuseIfCut } from './part-guard.js';
 
 /** Handles kept open without a user: a folder of small files opens each once, and a few large ones stay open. */
 const IDLE_HANDLES_MAX_COUNT = 32;
@@ -51,18 +52,21 @@ export class PartFiles {
     return path === undefined ? this.#part : join(this.#part, path);
   }
 
-  /** A descriptor to write to until `release`. Throws `DENIED`, `DISK_FULL` or `IO`, naming the file. */
-  async acquire(fileIndex: number): Promise<number> {
+  /** A descriptor to write to until `release`; `isEnd`: the last bytes. Throws `DENIED`, `DISK_FULL`, `IO` or `CHANGED`, naming the file. */
+  async acquire(fileIndex: number, isEnd = false): Promise<number> {
     let file = this.#open.get(fileIndex);
     if (file === undefined) file = { handle: this.#create(fileIndex), userCount: 0 };
     else this.#open.delete(fileIndex);
     this.#open.set(fileIndex, file);
     file.userCount += 1;
     try {
-      return (await file.handle).fd;
+      const { fd } = await file.handle;
+      if (isEnd) await refuseIfCut(file.handle, this.pathOf(fileIndex), this.#catalog.files[fileIndex]?.sizeBytes ?? 0);
+      return fd;
     } catch (error) {
       file.userCount -= 1;
-      if (this.#open.get(fileIndex) === file) this.#open.delete(fileIndex);
+      // One that was cut is open, and closed with all others.
+      if (!isChanged(error) && this.#open.get(fileIndex) === file) this.#open.delete(fileIndex);
       this.#wakeWaiter();
       throw diskError(error, this.pathOf(fileIndex));
     }
@@ -142,6 +146,12 @@ export class PartFiles {
     return [...folders].sort((left, right) => right.length - left.length);
   }
 
+  /** Throws `CHANGED` where a file that has no final name yet is not the one that was written, or not whole. */
+  confirm(isNamed: (fileIndex: number) => boolean): Promise<void> {
+    const handleOf = (fileIndex: number) => this.#open.get(fileIndex)?.handle;
+    return confirmParts(this.#disk, this.#catalog.files, { isNamed, handleOf, pathOf: (fileIndex) => this.pathOf(fileIndex) });
+  }
+
   /** Makes the names in a folder last, also where every file handle of the process is in use. Throws as the disk does. */
   syncFolder(folder: string): Promise<void> {
     return whenHandleFree(
@@ -213,7 +223,8 @@ export class PartFiles {
 
   async #setAttributes(fileIndex: number): Promise<void> {
     const file = this.#catalog.files[fileIndex];
-    if (file === undefined || (file.sizeBytes > 0 && file.mtimeMs === undefined && file.mode === undefined)) return;
+    if (file === undefined) return;
+    // Also where there is nothing to set: it is as long as it should be then.
     await this.acquire(fileIndex);
     try {
       const handle = await this.#open.get(fileIndex)?.handle;

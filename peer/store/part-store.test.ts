@@ -48,13 +48,13 @@ afterAll(() => pool.close());
 
 const paths = () => partPaths(join(folder, 'file.bin'), content.root);
 
+const { root, hashes } = content;
+const catalog = new Catalog([
+  { path: undefined, sizeBytes: content.bytes.length, content: { by: 'root', root }, root, hashName: 'blake3', hashes },
+]);
+
 async function begin() {
-  const { root, hashes } = content;
   const store = await PartStore.open({ ...realStorage, disk }, { paths: paths(), root, name: 'file.bin', isFolder: false });
-  const ref = { by: 'root', root } as const;
-  const catalog = new Catalog([
-    { path: undefined, sizeBytes: content.bytes.length, content: ref, root, hashName: 'blake3', hashes },
-  ]);
   const { had } = await store.begin(catalog, false, pool, () => {});
   return { store, had };
 }
@@ -62,7 +62,7 @@ async function begin() {
 /** A worker's part: the bytes are in the file, and the store is not told. */
 async function write(store: PartStore, unit: number): Promise<void> {
   const handle = await open(paths().part, 'r+').catch(() => open(paths().part, 'w+'));
-  await store.acquire(0);
+  await store.acquire(catalog.locate(unit));
   await handle.write(content.bytes, unit * CHUNK_BYTES, CHUNK_BYTES, unit * CHUNK_BYTES).finally(() => handle.close());
   store.release(0);
 }

@@ -13,7 +13,7 @@ import { asShoalError, ShoalError } from '../../common/core/errors.js';
 import { lookAt, removeIfThere, removeTree, withFile } from '../../common/node/disk-work.js';
 import type { Disk } from '../../common/ports/disk.js';
 import type { Processes } from '../../common/ports/processes.js';
-import type { Catalog } from '../fetch/catalog.js';
+import type { Catalog, UnitPlace } from '../fetch/catalog.js';
 import type { Hasher } from '../hash/hasher.js';
 import { diskError } from './disk-error.js';
 import { claimedUnits, Journal, type JournalState, type KnownHashes, readJournal } from './journal.js';
@@ -138,9 +138,9 @@ export class PartStore {
     }
   }
 
-  /** A descriptor of the unit's file, to be released. Throws `DENIED`, `DISK_FULL` or `IO`. */
-  acquire(fileIndex: number): Promise<number> {
-    return this.#part.acquire(fileIndex);
+  /** A descriptor of the unit's file, to be released. Throws `DENIED`, `DISK_FULL`, `IO` or `CHANGED`. */
+  acquire({ fileIndex, file, position, lengthBytes }: UnitPlace): Promise<number> {
+    return this.#part.acquire(fileIndex, position + lengthBytes === file.sizeBytes);
   }
 
   release(fileIndex: number): void {
@@ -205,7 +205,7 @@ export class PartStore {
     if (lost !== undefined) throw lost.error;
   }
 
-  /** Gives the finished content its final name; where that failed, it can be tried again. Throws `TARGET_EXISTS`, `DENIED`, `DISK_FULL` or `IO`. */
+  /** Gives the finished content its final name; where that failed, it can be tried again. Throws as `publish`. */
   async publish(isOverwrite: boolean): Promise<void> {
     const { paths, isFolder } = this.#options;
     this.#publication ??= { paths, isFolder, isOverwrite, catalog: this.#known, files: this.#part, named: new Set() };

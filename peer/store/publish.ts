@@ -27,7 +27,7 @@ export interface Publication {
   readonly named: Set<string>;
 }
 
-/** Throws `TARGET_EXISTS`, `DENIED`, `DISK_FULL` or `IO`; the part then stays as it is. */
+/** Throws `TARGET_EXISTS`, `DENIED`, `DISK_FULL`, `IO`, or `CHANGED` where it is not what was written; the part then stays as it is. */
 export async function publish(disk: Disk, publication: Publication): Promise<void> {
   const { paths, files, named } = publication;
   try {
@@ -43,6 +43,7 @@ async function finishAndName(disk: Disk, publication: Publication): Promise<void
   const { paths, isFolder, isOverwrite, catalog, files } = publication;
   if (isFolder) await makeFolderIfMissing(disk, paths.part);
   await finishFiles(catalog, files);
+  await files.confirm((index) => publication.named.has(join(paths.target, catalog.files[index]?.path ?? '')));
   await files.close();
   for (const folder of files.folders) await files.syncFolder(folder);
   if (isFolder) await nameFolder(disk, publication);
