@@ -76,7 +76,10 @@ export class SimBlock {
   cut(from: number): void {
     const firstWhole = Math.ceil(from / PAGE_BYTES);
     const inPage = firstWhole * PAGE_BYTES;
-    if (from < inPage && this.isHeld(from)) this.write(ZEROS.subarray(0, inPage - from), from);
+    // Zeros past the end are no change: the page is as clean as it was.
+    const past = this.#bytes.subarray(from, inPage);
+    if (from < inPage && this.isHeld(from) && !past.equals(ZEROS.subarray(0, past.length)))
+      this.write(ZEROS.subarray(0, past.length), from);
     for (let page = firstWhole; page < BLOCK_PAGES_COUNT; page += 1) {
       const bit = bitOf(page);
       if (((this.#held | this.#dirty | this.#lost) & bit) !== 0) this.#makeDirty(page, false);
