@@ -48,6 +48,9 @@ export class Actor {
   readonly shared = new Map<string, ContentRoot>();
   /** What it fetches just now. */
   #fetchedRoot: ContentRoot | undefined;
+  /** Troubles of its disk that last, and whether there was one since its command began. */
+  #diskTroubleCount = 0;
+  #hadDiskTrouble = false;
   #isDoneNow = false;
   #isFetching = false;
   #isAmbiguous = false;
@@ -132,6 +135,15 @@ export class Actor {
     this.checkFiles();
   }
 
+  /** Its disk is full, or fails, until the function that is returned is called. */
+  beginDiskTrouble(): () => void {
+    this.#diskTroubleCount += 1;
+    this.#hadDiskTrouble = true;
+    return () => {
+      this.#diskTroubleCount -= 1;
+    };
+  }
+
   /** It tells another peer that it has these chunks. */
   told(root: ContentRoot, chunks: readonly number[]): void {
     this.#breaksIf(this.#had?.told(root, chunks));
@@ -161,7 +173,8 @@ export class Actor {
   /** What must be true in the end, where nothing went wrong for a while. Only a command that got to its end tidies up. */
   checkEnd(): void {
     this.checkFiles();
-    if (!this.#isDoneNow) return;
+    // What cannot be tidied up is left to the next run; here is none.
+    if (!this.#isDoneNow || this.#hadDiskTrouble) return;
     const names = this.machine.disk.names(DOWNLOAD_FOLDER) ?? [];
     const extra = names.filter((name) => name !== this.goods?.plan.name && !this.#isOfOtherVersion(name));
     if (extra.length > 0) this.#breaks(`left-overs stay behind: ${extra.join(', ')}`);
@@ -186,7 +199,7 @@ export class Actor {
   #asked({ by }: FetcherPlan): Asked {
     const goods = this.goods;
     if (goods === undefined) throw new ShoalError('INTERNAL', 'local', 'nothing to fetch');
-    [this.#isDoneNow, this.#isFetching] = [false, false];
+    [this.#isDoneNow, this.#isFetching, this.#hadDiskTrouble] = [false, false, this.#diskTroubleCount > 0];
     const { name, isFolder } = goods.plan;
     if (by === 'name' && !this.#isAmbiguous) return { source: name, out: undefined };
     const root = this.#rootThere() ?? goods.roots[0];

@@ -86,11 +86,13 @@ export class FaultRunner {
         record.count('full disk');
         disk.setCapacity(disk.usedBytes + fault.leftBytes);
         this.#until(fault, () => disk.setCapacity(DISK_BYTES));
+        this.#until(fault, actor.beginDiskTrouble());
         break;
       case 'disk-error': {
         const { what, skipCount, failCount } = fault;
         record.count(`failed ${what}`);
         this.#until(fault, disk.faults.add({ code: 'EIO', operations: OPERATIONS[what], skipCount, failCount }));
+        this.#until(fault, actor.beginDiskTrouble());
         break;
       }
       case 'edit':
