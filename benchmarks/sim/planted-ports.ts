@@ -59,7 +59,7 @@ export function believing(hasher: Hasher): Hasher {
 }
 
 /** Bytes from a chunk's place to the one where it is put instead. */
-const ASTRAY_BYTES = 2 ** 30;
+const ASTRAY_BYTES = 2 ** 23;
 
 /** Chunks are checked, and written where they do not belong. */
 export function straying(hasher: Hasher): Hasher {
