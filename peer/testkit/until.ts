@@ -1,6 +1,6 @@
 /** Waiting in tests for something that happens elsewhere, without guessing how long it takes. */
 
-/** Resolves as soon as `condition` holds; looks after every turn of the event loop. Fails after `patienceMs` with `what`. */
+/** Resolves when `condition` holds; looks about every millisecond, and lets threads and processes work meanwhile. Fails after `patienceMs` with `what`. */
 export async function until(what: string, condition: () => boolean, patienceMs = 20_000): Promise<void> {
   const sinceMs = performance.now();
   while (!condition()) {
