@@ -10,6 +10,7 @@
 import { Bitfield } from '../../common/core/bitfield.js';
 import { chunkCount } from '../../common/core/chunks.js';
 import { asShoalError, ShoalError } from '../../common/core/errors.js';
+import { CHUNK_BYTES } from '../../common/core/limits.js';
 import { lookAt, removeIfThere, removeTree, withFile } from '../../common/node/disk-work.js';
 import type { Disk } from '../../common/ports/disk.js';
 import type { Processes } from '../../common/ports/processes.js';
@@ -22,9 +23,6 @@ import { PartFiles } from './part-files.js';
 import type { PartPaths } from './part-paths.js';
 import { type Publication, publish } from './publish.js';
 import { TargetLock } from './target-lock.js';
-
-/** Bytes at the start of a unit that are zeroed to disown it: what a check takes for a hole. */
-const DISOWN_BYTES = 4096;
 
 /** Units that a failed sync may have lost: they are disowned, and to be fetched again. */
 export interface LostUnits {
@@ -258,13 +256,17 @@ export class PartStore {
     return found !== undefined && !isShared;
   }
 
+  /**
+   * Puts zeros where the units are, which a check takes for a hole. All of each: where the next sync fails too, a program may read again what
+   * the disk holds, and a beginning that is right there must not vouch for a rest that is in memory alone.
+   */
   async #disown(units: readonly number[]): Promise<void> {
-    const zeros = new Uint8Array(DISOWN_BYTES);
+    const zeros = new Uint8Array(CHUNK_BYTES);
     for (const unit of units) {
       const place = this.#known.locate(unit);
       this.#unitsLeft[place.fileIndex] = (this.#unitsLeft[place.fileIndex] ?? 0) + 1;
       try {
-        const wiped = zeros.subarray(0, Math.min(DISOWN_BYTES, place.lengthBytes));
+        const wiped = zeros.subarray(0, place.lengthBytes);
         await withFile(this.#disk, this.pathOf(place.fileIndex), 'write', (file) => file.write(wiped, place.position));
       } catch {
         // The disk takes nothing more: then there is no claim in the journal either, and the user is told by what comes next.
