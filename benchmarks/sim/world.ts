@@ -164,9 +164,11 @@ export class World {
   #canFinish(actor: Actor): boolean {
     const { goods } = actor;
     if (goods === undefined || actor.machine.isOn === false) return goods !== undefined;
-    const isShared = this.actors.some((other) => this.#sharesVersion(other, goods, 0, actor.root));
+    // Whoever has one version and asks for it again wants that one.
+    const version = Math.max(0, goods.plan.isFolder || actor.root === undefined ? 0 : goods.roots.indexOf(actor.root));
+    const isShared = this.actors.some((other) => this.#sharesVersion(other, goods, version, actor.root));
     if (isShared || goods.plan.isFolder) return isShared;
-    return this.#isCoveredByParts(actor, goods);
+    return this.#isCoveredByParts(actor, goods, version);
   }
 
   /** Nothing of a folder is edited, but a sharer that could not read all of it made another root of it. */
@@ -182,10 +184,10 @@ export class World {
     return goods.versionAt(other.machine.disk, goods.sharePath) === version;
   }
 
-  #isCoveredByParts(actor: Actor, goods: Goods): boolean {
-    const root = goods.roots[0];
+  #isCoveredByParts(actor: Actor, goods: Goods, version: number): boolean {
+    const root = goods.roots[version];
     if (root === undefined) return false;
-    const bytes = goods.bytesOf(0);
+    const bytes = goods.bytesOf(version);
     const parts = this.actors.flatMap((other) => {
       if (other?.goods !== goods || (other !== actor && !other.isServingPart)) return [];
       return other.machine.disk.peek(partPaths(other.target, root).part) ?? [];
