@@ -4,17 +4,16 @@
  * Options: `--only hash|plan|fetch|sizes|tracker|memory` · `--quick` (small and few) · `--size 4g` · `--runs 5` · `--directory DIR` · `--no-save`.
  */
 
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { benchFetch } from './fetch.js';
 import { benchHash } from './hash.js';
 import { runProgram, USUAL_OPTIONS, type UsualSettings, usualSettings } from './options.js';
 import { benchPlan } from './plan.js';
-import { originOf, reportText, type Section, saveReport, sectionText } from './report.js';
+import type { Section } from './report.js';
+import { runParts } from './run-parts.js';
 import { benchSizes } from './sizes.js';
 import { benchRequests } from './tracker/requests.js';
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PARTS = ['hash', 'plan', 'fetch', 'sizes', 'tracker', 'memory'] as const;
 type Part = (typeof PARTS)[number];
 /** What takes long or much room is measured only where it is asked for. */
@@ -85,16 +84,14 @@ async function main(args: readonly string[]): Promise<void> {
     process.stdout.write(USAGE);
     return;
   }
-  const origin = originOf(ROOT, ['npm run bench', ...(args.length > 0 ? ['--', ...args] : [])].join(' '));
-  process.stdout.write(reportText(origin, []));
-  const sections: Section[] = [];
-  for (const part of settings.parts) {
-    const section = await measure(part, settings);
-    sections.push(section);
-    process.stdout.write(`${sectionText(section)}\n`);
-  }
-  if (settings.isSaved)
-    process.stdout.write(`\nSaved as ${saveReport(`${ROOT}benchmarks/results`, origin, sections)}.md and .json\n`);
+  const { parts, isSaved } = settings;
+  await runParts({
+    script: 'bench',
+    args,
+    parts,
+    isSaved,
+    measure: async (part) => ({ sections: [await measure(part, settings)] }),
+  });
 }
 
 runProgram('bench', main);

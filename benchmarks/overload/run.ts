@@ -4,16 +4,15 @@
  *
  * Options: `--only memory|loop|storms|log` · `--quick` (short and small) · `--size 4g` · `--directory DIR` · `--no-save`.
  */
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { runProgram, USUAL_OPTIONS, type UsualSettings, usualSettings } from '../options.js';
-import { originOf, reportText, type Section, saveReport, sectionText } from '../report.js';
+import type { Section } from '../report.js';
+import { runParts } from '../run-parts.js';
 import { benchLogFlood } from './log-flood.js';
 import { benchLoop } from './loop.js';
 import { benchMemory } from './memory.js';
 import { benchStorms } from './storms.js';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const PARTS = ['memory', 'loop', 'storms', 'log'] as const;
 type Part = (typeof PARTS)[number];
 const MIB = 2 ** 20;
@@ -62,17 +61,15 @@ async function main(args: readonly string[]): Promise<void> {
     process.stdout.write(USAGE);
     return;
   }
-  const origin = originOf(ROOT, ['npm run bench:overload', ...(args.length > 0 ? ['--', ...args] : [])].join(' '));
-  process.stdout.write(reportText(origin, []));
-  const sections: Section[] = [];
-  for (const part of settings.parts) {
-    const section = await measure(part, settings);
-    sections.push(section);
-    process.stdout.write(`${sectionText(section)}\n`);
-  }
-  if (!settings.isSaved) return;
-  const path = saveReport(`${ROOT}benchmarks/results`, origin, sections, 'overload');
-  process.stdout.write(`\nSaved as ${path}.md and .json\n`);
+  const { parts, isSaved } = settings;
+  await runParts({
+    script: 'bench:overload',
+    args,
+    parts,
+    isSaved,
+    kind: 'overload',
+    measure: async (part) => ({ sections: [await measure(part, settings)] }),
+  });
 }
 
 runProgram('bench:overload', main);

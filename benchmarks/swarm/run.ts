@@ -4,17 +4,14 @@
  * Options: `--only real|sim|spread|hostile` · `--quick` (small and few) · `--size 256m` · `--peers 10,100` · `--chunks 256` · `--seed 1` · `--runs 3` ·
  * `--directory DIR` · `--no-save`.
  */
-import { writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { numberOf, runProgram, USUAL_OPTIONS, type UsualSettings, usualSettings } from '../options.js';
-import { originOf, type ProgramUsed, reportText, type Section, saveReport, sectionText } from '../report.js';
+import { type Measured, runParts } from '../run-parts.js';
 import { benchHostile } from './hostile.js';
 import { benchReal } from './real.js';
 import { benchSim } from './sim.js';
 import { benchSpread } from './spread.js';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const PARTS = ['real', 'sim', 'spread', 'hostile'] as const;
 type Part = (typeof PARTS)[number];
 const MIB = 2 ** 20;
@@ -37,12 +34,6 @@ interface Settings extends UsualSettings {
   readonly fetcherCounts: readonly number[];
   readonly chunkCount: number;
   readonly seed: number;
-}
-
-interface Measured {
-  readonly sections: readonly Section[];
-  readonly picture?: string;
-  readonly programs?: readonly ProgramUsed[];
 }
 
 function settingsOf(args: readonly string[]): Settings | undefined {
@@ -96,22 +87,8 @@ async function main(args: readonly string[]): Promise<void> {
     process.stdout.write(USAGE);
     return;
   }
-  const origin = originOf(ROOT, ['npm run bench:swarm', ...(args.length > 0 ? ['--', ...args] : [])].join(' '));
-  process.stdout.write(reportText(origin, []));
-  const sections: Section[] = [];
-  const programs: ProgramUsed[] = [];
-  let picture: string | undefined;
-  for (const part of settings.parts) {
-    const measured = await measure(part, settings);
-    sections.push(...measured.sections);
-    programs.push(...(measured.programs ?? []));
-    picture ??= measured.picture;
-    process.stdout.write(`${measured.sections.map(sectionText).join('\n')}\n`);
-  }
-  if (!settings.isSaved) return;
-  const path = saveReport(`${ROOT}benchmarks/results`, { ...origin, programs }, sections, 'swarm');
-  if (picture !== undefined) writeFileSync(`${path}.svg`, picture);
-  process.stdout.write(`\nSaved as ${path}.md, .json${picture === undefined ? '' : ' and .svg'}\n`);
+  const { parts, isSaved } = settings;
+  await runParts({ script: 'bench:swarm', args, parts, isSaved, kind: 'swarm', measure: (part) => measure(part, settings) });
 }
 
 runProgram('bench:swarm', main);

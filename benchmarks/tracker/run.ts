@@ -4,18 +4,16 @@
  *
  * Options: `--only requests|udp|million|idle` · `--quick` (short and few) · `--runs 5` · `--no-save`.
  */
-import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { missingAdvice } from '../compare/program.js';
 import { runProgram, USUAL_OPTIONS, type UsualSettings, usualSettings } from '../options.js';
-import { originOf, type ProgramUsed, reportText, type Section, saveReport, sectionText } from '../report.js';
+import { runParts } from '../run-parts.js';
 import { benchDatagrams } from './datagrams.js';
 import { benchIdle } from './idle.js';
 import { benchMillion } from './million.js';
 import { OPENTRACKER, REDIS, versionOf } from './other-server.js';
 import { benchRequests, type Measured } from './requests.js';
 
-const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
 const PARTS = ['requests', 'udp', 'million', 'idle'] as const;
 type Part = (typeof PARTS)[number];
 
@@ -73,19 +71,18 @@ async function main(args: readonly string[]): Promise<void> {
   }
   const advice = missingAdvice([REDIS, OPENTRACKER].filter((server) => versionOf(server) === undefined));
   if (advice !== undefined) process.stdout.write(`${advice}\n`);
-  const origin = originOf(ROOT, ['npm run bench:tracker', ...(args.length > 0 ? ['--', ...args] : [])].join(' '));
-  process.stdout.write(reportText(origin, []));
-  const sections: Section[] = [];
-  const programs: ProgramUsed[] = [];
-  for (const part of settings.parts) {
-    const measured = await measure(part, settings);
-    sections.push(measured.section);
-    programs.push(...measured.programs);
-    process.stdout.write(`${sectionText(measured.section)}\n`);
-  }
-  if (!settings.isSaved) return;
-  const path = saveReport(`${ROOT}benchmarks/results`, { ...origin, programs }, sections, 'tracker');
-  process.stdout.write(`\nSaved as ${path}.md and .json\n`);
+  const { parts, isSaved } = settings;
+  await runParts({
+    script: 'bench:tracker',
+    args,
+    parts,
+    isSaved,
+    kind: 'tracker',
+    measure: async (part) => {
+      const { section, programs } = await measure(part, settings);
+      return { sections: [section], programs };
+    },
+  });
 }
 
 runProgram('bench:tracker', main);
