@@ -184,11 +184,12 @@ export class TrackerLogic {
   #alive(request: Request<'ALIVE'>, source: Source, nowMs: number): string {
     const address = this.#ownAddress(request.address, source);
     const { load, acceptBytes } = request;
-    if (!this.#registry.alive(address, { load, acceptBytes }, nowMs)) {
+    const fileCount = this.#registry.alive(address, { load, acceptBytes }, nowMs);
+    if (fileCount === undefined) {
       throw new ShoalError('NOT_FOUND', 'remote', 'Nothing is registered at this address; register again.');
     }
     const { intervalMs, ttlMs } = this.#options;
-    return formatLease({ intervalMs, ttlMs, address: undefined });
+    return formatLease({ intervalMs, ttlMs, address: undefined, fileCount });
   }
 
   /** Throws `BAD_REQUEST`, or `DENIED` where it is not the source's to speak for. */

@@ -132,6 +132,8 @@ export class Actor {
     record.note(this.name, isPower ? 'loses its power' : 'is killed');
     this.machine.crash(isPower);
     this.#user = undefined;
+    // What was taken away may be there again.
+    if (isPower) this.#isDoneNow = false;
     this.checkFiles();
   }
 

@@ -27,6 +27,8 @@ export interface Lease {
   readonly intervalMs: number;
   readonly ttlMs: number;
   readonly address: PeerAddress | undefined;
+  /** Registrations of the address, which ALIVE tells. */
+  readonly fileCount?: number;
 }
 
 /** One row of a LOOKUP reply. */
@@ -93,11 +95,11 @@ export type TrackerStats = { readonly [Key in (typeof STATS_KEYS)[number]]?: num
   readonly version?: string | undefined;
 };
 
-export function formatLease({ intervalMs, ttlMs, address }: Lease): string {
+export function formatLease({ intervalMs, ttlMs, address, fileCount }: Lease): string {
   // Rounded down, so that nobody comes later than the lease in force allows.
   const seconds = (ms: number) => Math.max(1, Math.floor(ms / 1000));
   const kept = address === undefined ? '' : ` address=${formatPeerAddress(address)}`;
-  return `OK interval=${seconds(intervalMs)} ttl=${seconds(ttlMs)}${kept}\n`;
+  return `OK interval=${seconds(intervalMs)} ttl=${seconds(ttlMs)}${kept}${fileCount === undefined ? '' : ` files=${fileCount}`}\n`;
 }
 
 /** Reads the reply to REGISTER, JOIN or ALIVE. Throws the error it stands for, or `PROTOCOL`. */
@@ -109,10 +111,12 @@ export function parseLease(line: string): Lease {
     return value * 1000;
   };
   const address = attributes.get('address');
+  const fileCount = attributeMaybe(attributes, 'files', ANY_COUNT);
   return {
     intervalMs: seconds('interval'),
     ttlMs: seconds('ttl'),
     address: address === undefined ? undefined : parsePeerAddress(address),
+    ...(fileCount === undefined ? {} : { fileCount }),
   };
 }
 

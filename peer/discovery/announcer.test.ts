@@ -164,6 +164,30 @@ describe('announcer', () => {
     expect(events).not.toContain('lost 0 NETWORK');
   });
 
+  test('TW20: a tracker that lost a part gets everything again, once for each loss', async () => {
+    const tracker = await startTracker();
+    begin([tracker.address]).announce([contentOf('a'), contentOf('b'), contentOf('c')]);
+    await until('c at 127.0.0.1 0');
+    const roundsWith = async (fileCount: number, count: number) => {
+      tracker.script = (line) => (line.startsWith('ALIVE') ? `OK interval=30 ttl=60 files=${fileCount}\n` : yes(line));
+      const toldCount = tracker.lines.filter((line) => line.startsWith('ALIVE')).length;
+      for (let round = 1; round <= count; round += 1) {
+        await rounds.next();
+        await tracker.told(/^ALIVE/, toldCount + round);
+      }
+      return tracker.lines.filter((line) => line.startsWith('REGISTER')).length;
+    };
+    expect(await roundsWith(3, 2)).toBe(3);
+    await roundsWith(2, 1);
+    await until('c at 127.0.0.1 0', 2);
+    // What it keeps leaving out it is not told in each round.
+    expect(await roundsWith(2, 3)).toBe(6);
+    expect(await roundsWith(4, 1)).toBe(6);
+    await roundsWith(1, 1);
+    await until('c at 127.0.0.1 0', 3);
+    expect(events).not.toContain('lost 0 NETWORK');
+  });
+
   test('TW20, NW5: a tracker that is gone is told of once, asked at growing pauses, and gets everything when it is back', async () => {
     const tracker = await startTracker();
     begin([tracker.address]).announce([contentOf('a')]);

@@ -20,8 +20,10 @@ import {
 import type { HostPort } from '../../common/core/peer-address.js';
 import type { Timer } from '../../common/ports/clock.js';
 import type { AnnouncedState, Announcement, AnnouncerOptions } from './announcer.js';
+import { LossWatch } from './loss-watch.js';
 import { openTracker, type TrackerPorts } from './open-tracker.js';
 import type { TrackerClient } from './tracker-client.js';
+import { within } from './within.js';
 
 /** Milliseconds between rounds until a tracker has said its own; and of the first pause after a failure, which doubles with each. */
 const INTERVAL_FIRST_MS = 30_000;
@@ -48,6 +50,7 @@ export class TrackerLink {
   readonly #refused = new Set<string>();
   /** What was taken back, and the tracker may still have. */
   readonly #gone = new Map<string, Announcement>();
+  readonly #losses = new LossWatch();
   /** What the tracker was told of this peer. */
   #told: AnnouncedState = {};
   #joining: 'due' | 'done' | 'unknown' = 'due';
@@ -111,24 +114,12 @@ export class TrackerLink {
     this.#isClosed = true;
     this.#timer?.cancel();
     this.#tellWaiting();
-    const endMs = this.#ports.clock.nowMs() + UNREGISTER_DEADLINE_MS;
-    await this.#within(this.#isAnswering ? UNREGISTER_DEADLINE_MS : UNREGISTER_UNKNOWN_DEADLINE_MS, this.#round);
-    const leftMs = endMs - this.#ports.clock.nowMs();
-    if (this.#isToTakeBack && leftMs > 0) await this.#within(leftMs, this.#client.unregister(this.#options.address));
+    const { clock } = this.#ports;
+    const endMs = clock.nowMs() + UNREGISTER_DEADLINE_MS;
+    await within(clock, this.#isAnswering ? UNREGISTER_DEADLINE_MS : UNREGISTER_UNKNOWN_DEADLINE_MS, this.#round);
+    const leftMs = endMs - clock.nowMs();
+    if (this.#isToTakeBack && leftMs > 0) await within(clock, leftMs, this.#client.unregister(this.#options.address));
     await this.#client.close();
-  }
-
-  /** Waits for the end of something, good or bad, at most so long. */
-  async #within(deadlineMs: number, work: Promise<unknown> | undefined): Promise<void> {
-    if (work === undefined) return;
-    await new Promise<void>((resolve) => {
-      const deadline = this.#ports.clock.setTimer('goodbye', deadlineMs, resolve);
-      const over = () => {
-        deadline.cancel();
-        resolve();
-      };
-      work.then(over, over);
-    });
   }
 
   get #state(): AnnouncedState {
@@ -245,8 +236,13 @@ export class TrackerLink {
   async #alive(): Promise<void> {
     const { load, acceptBytes } = this.#state;
     try {
-      this.#intervalMs = (await this.#client.alive(this.#options.address, { load, acceptBytes })).intervalMs;
+      const { intervalMs, fileCount } = await this.#client.alive(this.#options.address, { load, acceptBytes });
+      this.#intervalMs = intervalMs;
       this.#told = { ...this.#told, load, acceptBytes };
+      const refusedCount = [...this.#refused].filter((key) => this.#settled.has(key)).length;
+      if (!this.#losses.isLoss(this.#settled.size - refusedCount, fileCount)) return;
+      this.#forget();
+      this.#isHurried = true;
     } catch (error) {
       const shoal = asShoalError(error);
       // A tracker that lost us, or that knows REGISTER only: it gets everything again.

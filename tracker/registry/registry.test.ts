@@ -41,7 +41,7 @@ class Bench {
   }
 
   alive(at: string, nowMs: number, load?: number): boolean {
-    return this.registry.alive(parsePeerAddress(at), { load }, nowMs);
+    return this.registry.alive(parsePeerAddress(at), { load }, nowMs) !== undefined;
   }
 }
 

@@ -113,15 +113,18 @@ export class Registry {
     this.#records.handedOut.heard(peer, tick, load);
   }
 
-  /** Prolongs everything at an address; without a load, the one told before stays. False where nothing is there. */
-  alive(address: PeerAddress, { load, acceptBytes = 0 }: PeerReport, nowMs: number): boolean {
+  /**
+   * Prolongs everything at an address; without a load, the one told before stays. Gives the number of contents that are registered there;
+   * `undefined` where nothing is.
+   */
+  alive(address: PeerAddress, { load, acceptBytes = 0 }: PeerReport, nowMs: number): number | undefined {
     const tick = ticks(nowMs);
     const peer = this.#records.peers.find(address);
-    if (peer === undefined || !this.#records.isPeerLive(peer, tick)) return false;
+    if (peer === undefined || !this.#records.isPeerLive(peer, tick)) return undefined;
     peer.sayAlive(tick, this.#records.ttlTicks);
     peer.acceptBytes = acceptBytes;
     this.#records.handedOut.heard(peer, tick, load);
-    return true;
+    return peer.holdings.length;
   }
 
   /** Forgets everything at an address. Gives how many registrations that were, a JOIN among them. */

@@ -26,6 +26,11 @@ function mostReplyBytes(inputBytes: number): number {
   return PAGE_MAX_BYTES * (1 + inputBytes / 'LIST\n'.length) + 10_000;
 }
 
+/** Without what STATS counts: of clients that were cut off one tracker has read a little more than the other. */
+function uncounted(text: string): string {
+  return text.replaceAll(/^OK entries=.*$/gm, 'OK entries');
+}
+
 class TrackerJudge implements Judge {
   readonly world = new SimWorld();
   readonly #trackers: Tracker[] = [];
@@ -57,7 +62,7 @@ class TrackerJudge implements Judge {
     for (const end of [whole, pieces]) isCut ? end.destroy() : end.end();
     await this.#untilClosed([whole, pieces]);
     if (isCut) return 'cut';
-    same(whole.text, pieces.text, 'answers to the same bytes, whole and in pieces');
+    same(uncounted(whole.text), uncounted(pieces.text), 'answers to the same bytes, whole and in pieces');
     law(whole.receivedBytes <= mostReplyBytes(input.length), 'what is answered is bounded by what was asked');
     const text = whole.text;
     law(text === '' || text.endsWith('\n'), 'an answer is whole lines');
