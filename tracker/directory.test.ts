@@ -119,7 +119,7 @@ describe('the directory', () => {
       '127.0.0.1:9 files=0 seen=0 load=7 accept=1000 group=lab.1',
       'OK 2',
     ]);
-    expect(await ask('ALIVE *:9 load=50 accept=5')).toEqual(['OK interval=30 ttl=60 files=0']);
+    expect(await ask('ALIVE *:9 load=50 accept=5')).toEqual(['OK interval=30 ttl=60']);
     expect(await ask('PEERS group=lab.1', 2)).toEqual(['OK 1', '127.0.0.1:9 files=0 seen=0 load=50 accept=5 group=lab.1']);
     const stranger = await openFrom('127.0.0.2');
     expect(await ask('JOIN 127.0.0.1:7', 1, stranger)).toEqual([expect.stringMatching(/^ERR DENIED /)]);

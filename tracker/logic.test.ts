@@ -22,7 +22,9 @@ describe('tracker logic', () => {
     const { ask } = makeTracker();
     expect(ask('REGISTER a.bin 10 *:5000')).toBe('OK interval=30 ttl=60 address=192.0.2.7:5000\n');
     expect(ask('REGISTER a.bin 10 *:5000', '2001:db8::7')).toBe('OK interval=30 ttl=60 address=[2001:db8::7]:5000\n');
-    expect(ask('ALIVE *:5000 load=3')).toBe('OK interval=30 ttl=60 files=1\n');
+    expect(ask('ALIVE *:5000 load=3')).toBe('OK interval=30 ttl=60\n');
+    // Whoever says how many registrations there should be learns how many there are.
+    expect(ask('ALIVE *:5000 files=7')).toBe('OK interval=30 ttl=60 files=1\n');
     expect(ask('ALIVE 192.0.2.7:5001')).toMatch(/^ERR NOT_FOUND /);
     expect(ask('ALIVE *:5000', '192.0.2.7', 60_000)).toMatch(/^ERR NOT_FOUND /);
   });
@@ -60,7 +62,7 @@ describe('tracker logic', () => {
   test('--allow-foreign lifts that, but gives nobody a loopback address from elsewhere', () => {
     const { ask } = makeTracker({ allowForeign: true });
     expect(ask('REGISTER a.bin 10 192.0.2.8:5000')).toBe('OK interval=30 ttl=60 address=192.0.2.8:5000\n');
-    expect(ask('ALIVE 192.0.2.8:5000')).toBe('OK interval=30 ttl=60 files=1\n');
+    expect(ask('ALIVE 192.0.2.8:5000')).toBe('OK interval=30 ttl=60\n');
     expect(ask('REGISTER a.bin 10 127.0.0.1:22')).toMatch(/^ERR DENIED .*loopback/);
     expect(ask('UNREGISTER 192.0.2.8:5000')).toBe('OK 1\n');
   });
@@ -102,7 +104,7 @@ describe('tracker logic', () => {
   test('a peer that joined is forgotten with its lease, and kept by ALIVE', () => {
     const { ask } = makeTracker();
     expect(ask('JOIN *:5000 accept=7 group=g')).toBe('OK interval=30 ttl=60 address=192.0.2.7:5000\n');
-    expect(ask('ALIVE *:5000 load=3 accept=6', '192.0.2.7', 50_000)).toBe('OK interval=30 ttl=60 files=0\n');
+    expect(ask('ALIVE *:5000 load=3 accept=6', '192.0.2.7', 50_000)).toBe('OK interval=30 ttl=60\n');
     expect(ask('PEERS', '192.0.2.9', 100_000)).toBe('OK 1\n192.0.2.7:5000 files=0 seen=50 load=3 accept=6 group=g\n');
     expect(ask('PEERS', '192.0.2.9', 110_000)).toBe('OK 0\n');
   });

@@ -189,7 +189,9 @@ export class TrackerLogic {
       throw new ShoalError('NOT_FOUND', 'remote', 'Nothing is registered at this address; register again.');
     }
     const { intervalMs, ttlMs } = this.#options;
-    return formatLease({ intervalMs, ttlMs, address: undefined, fileCount });
+    const lease = { intervalMs, ttlMs, address: undefined };
+    // Only for whoever says its own, since others may read the reply to its end.
+    return formatLease(request.fileCount === undefined ? lease : { ...lease, fileCount });
   }
 
   /** Throws `BAD_REQUEST`, or `DENIED` where it is not the source's to speak for. */

@@ -85,9 +85,9 @@ describe('line client', () => {
 
   test('a reply that counts no rows is one line; a refusal is thrown', async () => {
     const client = await connected((request) => [
-      request.startsWith('ALIVE') ? 'OK interval=30 ttl=60 files=1\n' : 'ERR LIMIT Too many.\n',
+      request.startsWith('ALIVE') ? 'OK interval=30 ttl=60\n' : 'ERR LIMIT Too many.\n',
     ]);
-    expect(await client.ask('ALIVE *:1')).toEqual(['OK interval=30 ttl=60 files=1']);
+    expect(await client.ask('ALIVE *:1')).toEqual(['OK interval=30 ttl=60']);
     await expect(client.ask('REGISTER')).rejects.toThrow('ERR LIMIT');
     client.close();
   });

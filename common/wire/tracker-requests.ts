@@ -55,7 +55,7 @@ export type TrackerRequest =
   | { readonly verb: 'WITHDRAW'; readonly name: FileName; readonly address: string; readonly root?: ContentRoot | undefined }
   | { readonly verb: 'UNREGISTER'; readonly address: string }
   | ({ readonly verb: 'JOIN'; readonly address: string; readonly group?: string | undefined } & PeerState)
-  | ({ readonly verb: 'ALIVE'; readonly address: string } & PeerState)
+  | ({ readonly verb: 'ALIVE'; readonly address: string; readonly fileCount?: number | undefined } & PeerState)
   | ({ readonly verb: 'PEERS'; readonly group?: string | undefined } & PageRequest)
   | { readonly verb: 'STATS' | 'HELP' | 'QUIT' };
 
@@ -72,7 +72,7 @@ export const TRACKER_USAGES: Readonly<Record<TrackerVerb, string>> = {
   WITHDRAW: 'WITHDRAW <filename> <peer_address> [root=<root>]',
   UNREGISTER: 'UNREGISTER <peer_address>',
   JOIN: 'JOIN <peer_address> [load=<0-100>] [accept=<bytes>] [group=<label>]',
-  ALIVE: 'ALIVE <peer_address> [load=<0-100>] [accept=<bytes>]',
+  ALIVE: 'ALIVE <peer_address> [load=<0-100>] [accept=<bytes>] [files=<n>]',
   PEERS: 'PEERS [max=<n>] [after=<cursor>] [group=<label>]',
   STATS: 'STATS',
   HELP: 'HELP',
@@ -101,7 +101,7 @@ export function formatTrackerRequest(request: TrackerRequest): string {
     case 'JOIN':
       return `JOIN ${request.address}${formatState(request)}${formatAttributes({ group: request.group })}\n`;
     case 'ALIVE':
-      return `ALIVE ${request.address}${formatState(request)}\n`;
+      return `ALIVE ${request.address}${formatState(request)}${formatAttributes({ files: request.fileCount })}\n`;
     case 'PEERS':
       return `PEERS${formatPage(request)}${formatAttributes({ group: request.group })}\n`;
     case 'STATS':
@@ -175,8 +175,10 @@ function parseArguments(verb: TrackerVerb, tokens: readonly string[]): TrackerRe
       const attributes = attributesAfter(tokens, 1);
       return { verb, address: first, ...stateOf(attributes), group: attribute(attributes, 'group', LABEL) };
     }
-    case 'ALIVE':
-      return { verb, address: first, ...stateOf(attributesAfter(tokens, 1)) };
+    case 'ALIVE': {
+      const attributes = attributesAfter(tokens, 1);
+      return { verb, address: first, ...stateOf(attributes), fileCount: attribute(attributes, 'files', ANY_COUNT) };
+    }
     case 'PEERS': {
       const attributes = attributesAfter(tokens, 0);
       return { verb, ...pageOf(attributes), group: attribute(attributes, 'group', LABEL) };

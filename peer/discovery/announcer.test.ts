@@ -109,7 +109,7 @@ describe('announcer', () => {
     begin([tracker.address]).announce([contentOf('a'), contentOf('b')]);
     await until('b at 127.0.0.1 0');
     expect(await rounds.next()).toBeLessThanOrEqual(60_000);
-    await tracker.told(/^ALIVE \*:5000$/);
+    await tracker.told(/^ALIVE \*:5000 files=2$/);
     expect(await rounds.next()).toBeLessThanOrEqual(60_000);
     await tracker.told(/^ALIVE/, 2);
     expect(tracker.lines.filter((line) => line.startsWith('REGISTER'))).toHaveLength(2);
@@ -220,7 +220,7 @@ describe('announcer', () => {
     made.withdraw([contentOf('a')]);
     const { root } = contentOf('a');
     await tracker.told(/^ALIVE/);
-    expect(tracker.lines.slice(2)).toEqual([`WITHDRAW a *:5000 root=${root}`, 'ALIVE *:5000']);
+    expect(tracker.lines.slice(2)).toEqual([`WITHDRAW a *:5000 root=${root}`, 'ALIVE *:5000 files=1']);
     // Shared once more, it is there once more.
     made.announce([contentOf('a')]);
     await until('a at 127.0.0.1 0', 2);
@@ -309,7 +309,7 @@ describe('what a peer tells of itself', () => {
     await rounds.next();
     await tracker.told(/^ALIVE/);
     expect(tracker.lines[0]).toMatch(/ load=7$/);
-    expect(tracker.lines.slice(1)).toEqual(['ALIVE *:5000 load=7']);
+    expect(tracker.lines.slice(1)).toEqual(['ALIVE *:5000 load=7 files=1']);
   });
 
   test('makes it known without a content where it accepts pushes or has a group, until it says goodbye', async () => {
@@ -354,7 +354,7 @@ describe('what a peer tells of itself', () => {
       await rounds.next('state');
       await tracker.told(/^ALIVE/);
       const again = code === 'LIMIT' ? [expect.stringMatching(/^JOIN/)] : [];
-      expect(tracker.lines).toEqual([...lines, ...again, 'ALIVE *:5000 load=90 accept=5000']);
+      expect(tracker.lines).toEqual([...lines, ...again, 'ALIVE *:5000 load=90 accept=5000 files=1']);
     },
   );
 
@@ -379,12 +379,12 @@ describe('what a peer tells of itself', () => {
     state = { load: 90 };
     await rounds.next('state');
     await tracker.told(/^ALIVE/);
-    expect(tracker.lines.slice(1)).toEqual(['ALIVE *:5000 load=90']);
+    expect(tracker.lines.slice(1)).toEqual(['ALIVE *:5000 load=90 files=1']);
     state = { load: 100 };
     await rounds.next('state');
     state = { load: 0 };
     await rounds.next('state');
     await tracker.told(/^ALIVE/, 2);
-    expect(tracker.lines.slice(2)).toEqual(['ALIVE *:5000 load=0']);
+    expect(tracker.lines.slice(2)).toEqual(['ALIVE *:5000 load=0 files=1']);
   });
 });

@@ -105,8 +105,8 @@ export class TrackerClient {
     return this.#line({ verb: 'JOIN', address, ...state }, parseLease);
   }
 
-  /** Tells that this peer lives. Throws `NOT_FOUND` where the tracker does not know it (any more). */
-  alive(address: string, state: PeerState = {}): Promise<Lease> {
+  /** Tells that this peer lives, and how many contents it has registered. Throws `NOT_FOUND` where the tracker does not know it (any more). */
+  alive(address: string, state: PeerState & { readonly fileCount?: number | undefined } = {}): Promise<Lease> {
     return this.#line({ verb: 'ALIVE', address, ...state }, parseLease);
   }
 

@@ -236,11 +236,12 @@ export class TrackerLink {
   async #alive(): Promise<void> {
     const { load, acceptBytes } = this.#state;
     try {
-      const { intervalMs, fileCount } = await this.#client.alive(this.#options.address, { load, acceptBytes });
-      this.#intervalMs = intervalMs;
+      // Nothing is said of nothing: there is none to lose.
+      const fileCount = this.#settled.size - [...this.#refused].filter((key) => this.#settled.has(key)).length || undefined;
+      const lease = await this.#client.alive(this.#options.address, { load, acceptBytes, fileCount });
+      this.#intervalMs = lease.intervalMs;
       this.#told = { ...this.#told, load, acceptBytes };
-      const refusedCount = [...this.#refused].filter((key) => this.#settled.has(key)).length;
-      if (!this.#losses.isLoss(this.#settled.size - refusedCount, fileCount)) return;
+      if (!this.#losses.isLoss(fileCount ?? 0, lease.fileCount)) return;
       this.#forget();
       this.#isHurried = true;
     } catch (error) {

@@ -38,7 +38,7 @@ const ANSWERS = [
   /^OK 1$/,
   /^192\.0\.2\.7:5000 1048577 - have=1 load=5$/,
   ...new Array(5).fill(/^ERR BAD_REQUEST /),
-  /^OK interval=30 ttl=60 files=2$/,
+  /^OK interval=30 ttl=60$/,
   /^OK 2$/,
   /^OK 0$/,
 ];

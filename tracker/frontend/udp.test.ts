@@ -31,7 +31,7 @@ describe('the UDP index', () => {
       'A OK interval=30 ttl=60 address=10.0.0.7:5000',
     );
     expect(await peer.askProven('S', 'hello.txt')).toBe(`A OK 1\n10.0.0.7:5000 6 ${ROOT}`);
-    expect(await peer.askProven('R', '*:5000 load=7')).toBe('A OK interval=30 ttl=60 files=1');
+    expect(await peer.askProven('R', '*:5000 load=7')).toBe('A OK interval=30 ttl=60');
     expect(await peer.askProven('Q', `LOOKUP @${ROOT}`)).toBe(`A OK 1\n10.0.0.7:5000 6 ${ROOT} load=7`);
     expect(await peer.askProven('T', '*:5000')).toBe('A OK 1');
     expect(await peer.askProven('S', 'hello.txt')).toBe('A OK 0');

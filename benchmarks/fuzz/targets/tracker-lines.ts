@@ -15,7 +15,7 @@ export const TRACKER_TEMPLATES = [
   'WITHDRAW {name} {address} [root={root}]',
   'UNREGISTER {address}',
   'JOIN {address} [load={load}] [accept={size}] [group={label}]',
-  'ALIVE {address} [load={load}] [accept={size}]',
+  'ALIVE {address} [load={load}] [accept={size}] [files={count}]',
   'PEERS [max={count}] [after={cursor}] [group={label}]',
   'STATS',
   'HELP',
