@@ -20,6 +20,7 @@ import { FullDisk } from './testkit/full-disk.js';
 import { JumpClock } from './testkit/jump-clock.js';
 import { RawClient } from './testkit/raw-client.js';
 import { type Misbehaviour, ScriptedPeer } from './testkit/scripted-peer.js';
+import { silentEvents } from './testkit/silent-events.js';
 import { chunkOf, seededBytes, type TestContent, testContent, testFolder } from './testkit/test-content.js';
 import { until } from './testkit/until.js';
 
@@ -64,29 +65,20 @@ class Machine {
     const served = { bytes: 0 };
     const scans = { count: 0 };
     const dialed: string[] = [];
-    const silent = () => undefined;
     const dialer: typeof tcpDialer = {
       dial: (to, timeoutMs, handlers) => {
         dialed.push(formatPeerAddress({ ip: to.host, port: to.port }));
         return tcpDialer.dial(to, timeoutMs, handlers);
       },
     };
-    const events = {
+    const events = silentEvents({
       scanned: () => {
         scans.count += 1;
       },
-      hashed: silent,
-      indexed: silent,
-      changed: silent,
-      note: silent,
-      registered: silent,
-      refused: silent,
-      trackerLost: silent,
-      trackerBack: silent,
-      served: (_content: unknown, bytes: number) => {
+      served: (_content, bytes) => {
         served.bytes += bytes;
       },
-    };
+    });
     const ports = { ...storage, dialer, listener: tcpListener, clock, random: realRandom, epochNowMs: () => 0 };
     const node = await createNode(ports, {
       host: '127.0.0.1',

@@ -70,6 +70,7 @@ async function main(order: Order): Promise<void> {
   else await saveIt(storage, order);
   const survived: Survived = { pointCount };
   writeSync(1, `${JSON.stringify(survived)}\n`);
+  // At once, whatever still runs: it is over when its work is, as one that is killed.
   process.exit(0);
 }
 

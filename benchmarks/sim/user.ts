@@ -10,8 +10,9 @@ import type { HostPort } from '../../common/core/peer-address.js';
 import type { Clock } from '../../common/ports/clock.js';
 import type { FetchEvent, FetchResult } from '../../peer/fetch/fetch-events.js';
 import { parseFetchSource } from '../../peer/fetch/fetch-source.js';
-import { createNode, type NodeEvents, type NodeOptions, type NodePorts, type PeerNode } from '../../peer/node.js';
+import { createNode, type NodeOptions, type NodePorts, type PeerNode } from '../../peer/node.js';
 import type { SharedContent } from '../../peer/share/shared-content.js';
+import { silentEvents } from '../../peer/testkit/silent-events.js';
 import type { ProgramRun } from './machine.js';
 import type { MachineFlags } from './scenario.js';
 
@@ -150,12 +151,7 @@ export class User {
 
   #nodeOptions(): NodeOptions {
     const { flags, trackers, hashName } = this.#options;
-    const nothing = () => undefined;
-    const events: NodeEvents = {
-      ...{ scanned: nothing, hashed: nothing, changed: nothing, note: nothing, served: nothing },
-      ...{ registered: nothing, refused: nothing, trackerLost: nothing, trackerBack: nothing },
-      indexed: (content, fileCount) => this.#events.indexed(content, fileCount),
-    };
+    const events = silentEvents({ indexed: (content, fileCount) => this.#events.indexed(content, fileCount) });
     const limits = flags.limits === undefined ? {} : { limits: flags.limits };
     const fixed = { host: '0.0.0.0', port: PEER_PORT, isFolderOnly: false, cacheFolder: CACHE_FOLDER, threadCount: 2 };
     return { ...fixed, ...limits, trackers, hashName, events };

@@ -11,13 +11,14 @@ import type { Disk } from '../../common/ports/disk.js';
 import { formatLookupRow } from '../../common/wire/tracker-replies.js';
 import { HashPool } from '../hash/hash-pool.js';
 import type { Hasher } from '../hash/hasher.js';
-import { createNode, type NodeEvents, type PeerNode } from '../node.js';
+import { createNode, type PeerNode } from '../node.js';
 import { DamageLedger, type DamageRecord } from '../scrub/damage-ledger.js';
 import type { ScrubOptions, ScrubReport } from '../scrub/scrubber.js';
 import { realStorage } from '../storage-ports.js';
 import { JumpClock } from './jump-clock.js';
 import { RawClient } from './raw-client.js';
 import { ScriptedTracker, yes } from './scripted-tracker.js';
+import { silentEvents } from './silent-events.js';
 
 /** Long ago, and a whole number of milliseconds: such a file gets its very state back when it is mended. */
 export const LONG_AGO_S = 1_600_000_000;
@@ -202,21 +203,4 @@ export class ScrubBench {
 /** What a node knew of damage when it ended. */
 export function rememberedBy(ledger: DamageLedger): DamageLedger {
   return new DamageLedger(ledger.records as readonly DamageRecord[]);
-}
-
-function silentEvents(told: Partial<NodeEvents>): NodeEvents {
-  const silent = () => undefined;
-  return {
-    scanned: silent,
-    hashed: silent,
-    indexed: silent,
-    changed: silent,
-    note: silent,
-    registered: silent,
-    refused: silent,
-    trackerLost: silent,
-    trackerBack: silent,
-    served: silent,
-    ...told,
-  };
 }

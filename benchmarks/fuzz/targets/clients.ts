@@ -3,7 +3,7 @@
  * at once and whatever was asked. Every question must end, with an answer or an error of ours, and with nothing left behind.
  */
 
-import { ShoalError } from '../../../common/core/errors.js';
+import { ShoalError, WIRE_CODES } from '../../../common/core/errors.js';
 import { parseFileName } from '../../../common/core/file-name.js';
 import type { HostPort } from '../../../common/core/peer-address.js';
 import type { ContentRoot } from '../../../common/core/root.js';
@@ -28,20 +28,7 @@ const OWN_IP = '10.0.0.2';
 /** Longer than every deadline of a client, with all its tries. */
 const PATIENCE_MS = 120_000;
 
-const CODES = [
-  'NETWORK',
-  'PROTOCOL',
-  'STOPPED',
-  'BAD_REQUEST',
-  'UNKNOWN_COMMAND',
-  'TOO_LONG',
-  'NOT_FOUND',
-  'DENIED',
-  'BUSY',
-  'LIMIT',
-  'IO',
-  'INTERNAL',
-];
+const CODES = ['NETWORK', 'PROTOCOL', 'STOPPED', ...WIRE_CODES];
 
 const byRoot = { by: 'root', root: 'ab'.repeat(32) as ContentRoot } as const;
 
