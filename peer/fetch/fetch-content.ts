@@ -58,8 +58,7 @@ async function finishAlone(session: FetchSession, notFound: ShoalError): Promise
   const goal = await findGoal(session, chosen, undefined, new KnownPeers());
   const { part } = partPaths(goal.target, root);
   if (goal.catalog.files[0]?.hashes === undefined || !(await isSameFile(session, part, root, goal.catalog))) throw notFound;
-  await isGoalThere(session, goal);
-  return fetchGoal(session, goal);
+  return (await isGoalThere(session, goal)) ? reportThere(session, goal) : fetchGoal(session, goal);
 }
 
 function lookUpPorts(session: FetchSession): LookUpPorts {
